@@ -1,24 +1,44 @@
 import react from "@vitejs/plugin-react";
 import { fileURLToPath } from "node:url";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 import { sourcesDigest } from "./sources-digest.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+/** The page's own script is fetched while its first view is being made; `preload`, since `modulepreload` would parse it then. */
+const fetchedAhead = (): Plugin => ({
+  name: "fetched-ahead",
+  apply: "build",
+  transformIndexHtml: {
+    order: "post",
+    handler: (_, { bundle }) => {
+      const page = Object.values(bundle ?? {}).find((chunk) => chunk.type === "chunk" && chunk.name === "page");
+      if (!page) throw new Error("There is no src/main.tsx in the build.");
+      return [{ tag: "link", attrs: { rel: "preload", as: "script", crossorigin: true, fetchpriority: "low", href: `./static/${page.fileName}` }, injectTo: "head" }];
+    },
+  },
+});
+
+/** What the page has from its start on is one script, without what its first view has already: many small ones pack badly. */
+const OF_FIRST_VIEW = /[/]src[/](first[/](?!hand-on)|text[/](first|nouns)\.|parts[/]icon-paths|app[/]after-paint|logic[/](say|figures|tabs|attention|alerts|address|format|overview)\.)/;
+const LATER = /uplot|[/]src[/](pages[/](alerts|integrity|performance|jobs)[/]|parts[/]Chart|logic[/]trend)|[.]css/;
+const isOfThePage = (id: string) => /node_modules|[/]src[/]/.test(id) && !OF_FIRST_VIEW.test(id) && !LATER.test(id);
+
 // The monitor serves index.html at its root and every other file, flat, below static/; all addresses are relative, so
 // that the page works below any path of a proxy.
 export default defineConfig({
-  plugins: [react(), sourcesDigest()],
+  plugins: [react(), fetchedAhead(), sourcesDigest()],
   resolve: { alias: { "~": at("./src") } },
   build: {
     outDir: at("../episode_monitor/web/static"),
     emptyOutDir: true,
     assetsDir: "",
     target: "es2023",
-    modulePreload: { polyfill: false },
+    modulePreload: false,
     cssCodeSplit: false,
     chunkSizeWarningLimit: 1000,
-    rollupOptions: { external: (id) => id.endsWith("/alert-types.js"), makeAbsoluteExternalsRelative: false },
+    rollupOptions: { external: (id) => id.endsWith("/alert-types.js"), makeAbsoluteExternalsRelative: false, output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: "page", test: isOfThePage }] } } },
   },
   experimental: {
     renderBuiltUrl: (name, { hostType }) => (hostType === "html" ? `./static/${name}` : { relative: true }),

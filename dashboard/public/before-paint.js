@@ -1,5 +1,5 @@
 // Runs before the first paint, so that neither the theme nor the language flashes (`app/preferences.tsx` takes over), and
-// asks what the overview shows first while the page itself is still being loaded (`api/early.ts` takes the answers).
+// asks what the overview shows first while the page itself is still being loaded (`first/answers.ts` takes the answers).
 (() => {
   const stored = (name) => {
     try {
@@ -19,6 +19,8 @@
     `monitoring/episodes/alerts/active?limit=1000&language=${root.lang === "ko" ? "ko" : "en"}`,
     "monitoring/episodes/performance/stats?window_minutes=15",
     "monitoring/episodes/integrity/projects?status=unhealthy&sort=worst&limit=20",
+    "readyz",
+    "monitoring/episodes/dead-letters?limit=1",
   ];
   window.episodeMonitorAsked = new Map(
     first.map((path) => {

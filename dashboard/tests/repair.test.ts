@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { FindingEntry } from "~/api/types";
 import { entryText, openSince } from "~/logic/finding-history";
-import { partText } from "~/logic/phrases";
+import { partText } from "~/logic/say";
 import { stateAmong } from "~/logic/plans";
 import { i18next } from "~/text";
 
@@ -24,9 +24,9 @@ test("the history of a finding is in the language of the page; an entry of anoth
   expect(said()).toEqual(["no episode has had 3–5 since 2026-01-01", "ep took 3; still missing: 5", "ep was deleted; one episode alone has 3 now", "in English"]);
   await i18next.changeLanguage("ko");
   expect(said().slice(0, 3).every((text) => /[가-힣]/.test(text))).toBe(true);
-  expect(partText("fleet", "No recent summary.")).toBe("일부 파티션의 수치가 최신이 아닙니다. (No recent summary.)");
+  expect(partText("fleet", "No recent summary.", "ko")).toBe("일부 파티션의 수치가 최신이 아닙니다. (No recent summary.)");
   await i18next.changeLanguage("en");
-  expect(partText("fleet", "No recent summary.")).toBe("No recent summary.");
+  expect(partText("fleet", "No recent summary.", "en")).toBe("No recent summary.");
 });
 
 test("an open finding has a beginning, if only in its history", () => {

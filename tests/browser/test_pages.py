@@ -87,6 +87,26 @@ def test_every_page_is_clean_for_axe_and_as_wide_as_the_window(
     assert page.evaluate("document.documentElement.dataset.mantineColorScheme") == theme
 
 
+@pytest.mark.parametrize("name", ["Settings of this browser", re.compile("^Automatic refresh"), "Export"])
+def test_an_open_menu_is_clean_for_axe(system: System, open_page: Open, name: str | re.Pattern[str]) -> None:
+    page = open_page(system.monitor, "#/alerts/history")
+    loaded(page)
+    page.get_by_role("button", name=name).click()
+    expect(page.get_by_role("menu").or_(page.get_by_role("dialog"))).to_be_visible()
+    assert violations(page) == []
+
+
+def test_rankings_and_checks_say_of_when_they_are(system: System, open_page: Open) -> None:
+    page = open_page(system.monitor, "#/performance")
+    for title in ("Slowest projects", "Most conflicts"):
+        panel = page.locator("section", has=page.get_by_role("heading", name=title))
+        expect(panel.locator(".panel-head")).to_contain_text(re.compile(r"as of \d\d:\d\d:\d\d"))
+    page.goto(f"{system.monitor.url}/#/jobs")
+    page.get_by_role("button", name="Basic check").click()
+    confirm(page, "Run")
+    expect(page.locator("tbody tr").first).to_contain_text(re.compile(r"as of \d\d:\d\d:\d\d"))
+
+
 def test_language_theme_and_zone_are_kept(system: System, open_page: Open) -> None:
     page = open_page(system.monitor)
     page.get_by_role("button", name="Settings of this browser").click()

@@ -1,6 +1,6 @@
 // Every question the page asks: its key in the cache, and its request.
 
-import { queryOptions } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { headersWith } from "~/app/actor";
 import { api, ApiError, ok, within } from "./client";
 import type { paths } from "./schema";
@@ -67,7 +67,7 @@ export const reads = {
   trend: (hours: number, project_id?: string, before_hours = 0) =>
     queryOptions({ queryKey: ["trend", hours, project_id, before_hours], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/performance/trend`, { params: { query: { hours, project_id, before_hours } }, signal: within(signal) })) }),
   alerts: (language = speaks()) =>
-    queryOptions({ queryKey: ["alerts", language], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/active`, { params: { query: { limit: 1000, language } }, signal: within(signal) })) }),
+    queryOptions({ queryKey: ["alerts", language], placeholderData: keepPreviousData, queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/active`, { params: { query: { limit: 1000, language } }, signal: within(signal) })) }),
   groups: () => queryOptions({ queryKey: ["alerts", "groups"], queryFn: ({ signal }) => ok(api.GET("/api/v2/alerts/groups", { signal: within(signal) })) }),
   alert: (alert_key: string, language = speaks()) =>
     queryOptions({ queryKey: ["alert", alert_key, language], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/{alert_key}`, { params: { path: { alert_key }, query: { language } }, signal: within(signal) })) }),

@@ -1,13 +1,16 @@
 // The bar on top: where one is, what is urgent, how fresh the numbers are, and how they are shown.
 
-import { Menu } from "@mantine/core";
+import { Menu, Popover } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, NavLink } from "react-router";
 import { reads } from "~/api/reads";
+import { tabs } from "~/logic/tabs";
 import { Choice } from "~/parts/Filters";
 import { Icon } from "~/parts/Icon";
 import { Caller } from "./Caller";
+import { afterPaint } from "./after-paint";
 import { usePreferences, type Theme } from "./preferences";
 import { useRefresh } from "./refresh";
 import { useFormat } from "./use-format";
@@ -20,23 +23,15 @@ const Short = ({ long, short }: { long: string; short: string }) => <><span clas
 
 function Tabs() {
   const { t } = useTranslation();
-  const format = useFormat();
+  const { language } = useFormat();
   const alerts = useQuery(reads.alerts()).data;
   const summary = useQuery(reads.summary()).data;
-  const critical = alerts?.alerts.some((alert) => alert.severity === "critical" && alert.status === "firing");
-  const tabs = [
-    { to: "/", label: t("tab.overview"), end: true },
-    { to: "/alerts", label: t("tab.alerts"), count: alerts?.total, tone: critical ? "critical" : "warning" },
-    { to: "/integrity", label: t("tab.integrity"), count: summary?.unhealthy_projects ?? undefined, tone: "critical" },
-    { to: "/performance", label: <Short long={t("tab.performance")} short={t("tab.performance.short")} /> },
-    { to: "/jobs", label: <Short long={t("tab.jobs")} short={t("tab.jobs.short")} /> },
-  ];
   return (
     <nav className="tabs" aria-label={t("tab.all")}>
-      {tabs.map((tab) => (
-        <NavLink key={tab.to} to={tab.to} end={tab.end} className="tab">
-          {tab.label}
-          {tab.count ? <span className={`count count-${tab.tone}`}><Short long={format.count(tab.count)} short={tab.count < 1000 ? String(tab.count) : `${Math.floor(tab.count / 1000)}k`} /></span> : null}
+      {tabs({ alerts, summary }, language).map(({ to, label, short, count }) => (
+        <NavLink key={to} to={to} end={to === "/"} className="tab">
+          {short ? <Short long={t(label)} short={t(short)} /> : t(label)}
+          {count ? <span className={`count count-${count.tone}`}><Short long={count.long} short={count.short} /></span> : null}
         </NavLink>
       ))}
     </nav>
@@ -80,6 +75,11 @@ function RefreshControl() {
 function Settings() {
   const { t } = useTranslation();
   const { now, change } = usePreferences();
+  const [language, setLanguage] = useState<string>(now.language);
+  const choose = (value: string) => {
+    setLanguage(value); // the choice answers at once; every text of the page follows
+    afterPaint(() => change({ language: value as Language }));
+  };
   const themes: Theme[] = ["system", "light", "dark"];
   const zones: { value: Zone; label: string }[] = [
     { value: "local", label: t("zone.local") },
@@ -87,16 +87,16 @@ function Settings() {
     { value: "Asia/Seoul", label: "KST" },
   ];
   return (
-    <Menu position="bottom-end" width={300} closeOnItemClick={false}>
-      <Menu.Target>
+    <Popover position="bottom-end" width={300} trapFocus returnFocus>
+      <Popover.Target>
         <button type="button" className="plain" aria-label={t("settings.title")} title={t("settings.title")}>
           <Icon name="settings" />
         </button>
-      </Menu.Target>
-      <Menu.Dropdown>
+      </Popover.Target>
+      <Popover.Dropdown className="settings">
         <div className="menu-line">
           <span>{t("settings.language")}</span>
-          <Choice label={t("settings.language")} value={now.language} onChange={(value) => change({ language: value as Language })} options={[{ value: "en", label: "English" }, { value: "ko", label: "한국어" }]} />
+          <Choice label={t("settings.language")} value={language} onChange={choose} options={[{ value: "en", label: "English" }, { value: "ko", label: "한국어" }]} />
         </div>
         <div className="menu-line">
           <span>{t("settings.theme")}</span>
@@ -106,10 +106,9 @@ function Settings() {
           <span>{t("settings.zone")}</span>
           <Choice label={t("settings.zone")} value={now.zone} onChange={(value) => change({ zone: value as Zone })} options={zones} />
         </div>
-        <Menu.Divider />
-        <Menu.Item component="a" href="./docs">{t("settings.docs")}</Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+        <div className="menu-line"><a href="./docs">{t("settings.docs")}</a></div>
+      </Popover.Dropdown>
+    </Popover>
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { Modal } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Suspense, useEffect, useMemo, useState } from "react";
+import { Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Outlet, useLocation } from "react-router";
 import { ApiError } from "~/api/client";
@@ -84,7 +84,11 @@ export function Shell() {
   useKeyboard(useMemo(() => ({ help: () => setHelps(true), again }), [again]));
   useBadge();
   useStream();
-  useEffect(() => void window.scrollTo(0, 0), [pathname]); // newer browsers return a promise
+  const seen = useRef(pathname); // a person may have scrolled before the page took its first view over
+  useEffect(() => {
+    if (seen.current !== pathname) void window.scrollTo(0, 0); // newer browsers return a promise
+    seen.current = pathname;
+  }, [pathname]);
   return (
     <>
       <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main")?.focus(); }}>{t("skip")}</a>

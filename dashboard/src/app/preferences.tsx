@@ -41,6 +41,7 @@ export function PreferencesProvider({ children }: { children: ReactNode }) {
   const { setColorScheme } = useMantineColorScheme({ keepTransitions: true });
   const change = useCallback((changed: Partial<Preferences>) => {
     store(changed);
+    if (changed.language) void i18next.changeLanguage(changed.language); // with the state below: everything is drawn once
     setNow((before) => ({ ...before, ...changed }));
   }, []);
   useEffect(() => {

@@ -1,21 +1,23 @@
 // What needs a person now, worst first, each with its next step. Pure.
 
 import type { ActiveAlert, ProjectRow, Readiness, Summary } from "~/api/types";
-import type { TextKey } from "~/text";
+import type { FirstKey } from "~/text/first";
 import { toAlert, toIntegrity, toProject } from "./address";
-import { partText } from "./phrases";
 import { isSilenced, shortTitle, worstFirst } from "./alerts";
+import type { Said, Told } from "./say";
 
 export interface Item {
   id: string;
   tone: "critical" | "warning" | "info";
-  title: string | { key: TextKey; given?: Record<string, string | number> };
+  title: Said;
   name?: string; // the project, as the data has it
-  detail: string | { key: TextKey; given?: Record<string, string | number> };
+  detail: Said;
   since?: string;
-  step: TextKey;
+  step: FirstKey;
   to: string;
 }
+
+export const MOST = 12; // are shown
 
 export interface Known {
   alerts?: readonly ActiveAlert[];
@@ -34,6 +36,15 @@ export function attention({ alerts = [], summary, projects = [], readiness, lett
     ...projects.filter((project) => !project.is_healthy && !told.has(project.project_id)).map(projectItem),
     ...(letters ? [letterItem(letters)] : []),
   ];
+}
+
+/** All in one sentence, in the tone of the worst; `known`: the answers that it needs have come. */
+export function verdict(items: readonly Item[], known: boolean): { says: Told; tone: "critical" | "warning" | "good" | "" } {
+  const worst = (["critical", "warning"] as const).find((tone) => items.some((item) => item.tone === tone));
+  const many = items.filter((item) => item.tone !== "info").length;
+  if (many) return { says: { key: "attention.some", given: { many } }, tone: worst ?? "" };
+  if (items.length) return { says: { key: "monitor.recovering" }, tone: "" };
+  return known ? { says: { key: "attention.none" }, tone: "good" } : { says: { key: "attention.title" }, tone: "" };
 }
 
 function alertItem(alert: ActiveAlert): Item {
@@ -105,4 +116,4 @@ function monitorItems(readiness?: Readiness, summary?: Summary): Item[] {
   ];
 }
 
-const partItem = (part: string, state: string, isReady: boolean): Item => ({ id: `part ${part}`, tone: isReady ? "warning" : "critical", title: { key: `part.${part}` as TextKey }, detail: partText(part, state), step: "step.monitor", to: "#monitor" });
+const partItem = (part: string, state: string, isReady: boolean): Item => ({ id: `part ${part}`, tone: isReady ? "warning" : "critical", title: { part }, detail: { part, state }, step: "step.monitor", to: "#monitor" });

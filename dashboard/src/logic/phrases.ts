@@ -1,6 +1,6 @@
 // What the monitor says in English, by the key of its translation. A sentence of a part has one translation a part.
 
-import { hasText, i18next, type TextKey } from "~/text";
+import type { TextKey } from "~/text";
 
 const PHRASES: [RegExp, TextKey][] = [
   [/^notification to (.+)$/s, "phrase.notification"],
@@ -28,10 +28,4 @@ export function phraseOf(text: string): { key: TextKey; name: string } | null {
     if (found) return { key, name: found[1] ?? "" };
   }
   return null;
-}
-
-/** What is wrong with a part of the monitor. Its own sentence is English: in Korean what it means stands before it. */
-export function partText(part: string, state: string): string {
-  const key = `part.${part}.trouble`;
-  return i18next.language === "ko" && hasText(key) ? `${i18next.t(key)} (${state})` : state;
 }

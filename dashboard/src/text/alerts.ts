@@ -1,9 +1,6 @@
 // Words about alerts: English, Korean.
 
 export const ALERTS = {
-  "severity.critical": ["Critical", "심각"],
-  "severity.warning": ["Warning", "경고"],
-  "severity.info": ["Info", "정보"],
   "severity.good": ["Good", "정상"],
   "status.firing": ["firing", "발생 중"],
   "status.pending": ["pending", "대기"],

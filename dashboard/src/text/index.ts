@@ -4,6 +4,7 @@ import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
 import { count } from "~/logic/format";
 import { ALERTS } from "./alerts";
+import { FIRST } from "./first";
 import { FIRST_STEPS } from "./first-steps";
 import { INTEGRITY } from "./integrity";
 import { NOUNS, type Noun } from "./nouns";
@@ -11,7 +12,7 @@ import { OVERVIEW } from "./overview";
 import { SHELL } from "./shell";
 import { WORK } from "./work";
 
-export const TEXTS = { ...SHELL, ...OVERVIEW, ...ALERTS, ...FIRST_STEPS, ...INTEGRITY, ...WORK };
+export const TEXTS = { ...FIRST, ...SHELL, ...OVERVIEW, ...ALERTS, ...FIRST_STEPS, ...INTEGRITY, ...WORK };
 export type TextKey = keyof typeof TEXTS;
 
 const inLanguage = (place: 0 | 1) => ({

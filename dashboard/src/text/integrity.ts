@@ -7,7 +7,6 @@ export const INTEGRITY = {
   "projects.unhealthy": ["With problems", "문제 있음"],
   "projects.healthy": ["Healthy", "정상"],
   "projects.split": ["Split", "분리됨"],
-  "project.all": ["All projects", "전체 프로젝트"],
   "project.healthy": ["healthy", "정상"],
   "project.unhealthy": ["problems", "문제"],
   "project.split": ["split", "분리됨"],

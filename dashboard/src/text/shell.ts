@@ -1,16 +1,6 @@
 // Words of the frame and of what all pages share: English, Korean.
 
 export const SHELL = {
-  title: ["Episode numbering", "에피소드 번호 모니터"],
-  skip: ["Skip to content", "본문 바로 가기"],
-  "tab.all": ["Sections", "메뉴"],
-  "tab.overview": ["Overview", "개요"],
-  "tab.alerts": ["Alerts", "알림"],
-  "tab.integrity": ["Integrity", "무결성"],
-  "tab.performance": ["Performance", "성능"],
-  "tab.performance.short": ["Rates", "성능"],
-  "tab.jobs": ["Jobs & audit", "작업·감사"],
-  "tab.jobs.short": ["Jobs", "작업"],
   "refresh.again": ["Refresh", "새로 고침"],
   "refresh.interval": ["Automatic refresh", "자동 새로 고침"],
   "refresh.every": ["every {interval}", "{interval}마다"],
@@ -50,7 +40,6 @@ export const SHELL = {
   "missing.detail": ["The address is wrong or from another version.", "주소가 잘못되었거나 다른 버전의 주소입니다."],
   "broken.title": ["This page broke", "페이지를 표시하지 못했습니다"],
   "broken.reload": ["Reload", "다시 불러오기"],
-  "state.loading": ["Loading …", "불러오는 중 …"],
   "state.old": ["{title}. What is shown is from {at}.", "{title}. 표시된 내용은 {at} 기준입니다."],
   "problem.unknown": ["The request failed", "요청이 실패했습니다"],
   "problem.no_answer": ["The monitor does not respond", "모니터가 응답하지 않습니다"],

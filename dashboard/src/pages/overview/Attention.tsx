@@ -4,18 +4,17 @@ import type { UseQueryResult } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useFormat } from "~/app/use-format";
-import type { Item } from "~/logic/attention";
+import { MOST, verdict, type Item } from "~/logic/attention";
+import { said } from "~/logic/say";
 import { Bones, Failed, State } from "~/parts/Answer";
 import { Icon } from "~/parts/Icon";
 import { Ago } from "~/parts/Moment";
 import { ProjectName } from "~/parts/ProjectName";
 import { SeverityTag } from "~/parts/Severity";
 
-const MOST = 12;
-
 function Row({ item }: { item: Item }) {
   const { t } = useTranslation();
-  const text = (said: Item["title"]) => (typeof said === "string" ? said : t(said.key, said.given ?? {}));
+  const { language } = useFormat();
   const here = item.to.startsWith("#");
   const step = (
     <>
@@ -29,9 +28,9 @@ function Row({ item }: { item: Item }) {
       <div className="need-text">
         <p>
           {item.name ? <><ProjectName id={item.name} className="strong" /> <span className="muted">·</span> </> : null}
-          <span>{text(item.title)}</span>
+          <span>{said(item.title, language)}</span>
         </p>
-        <p className="note name">{text(item.detail)}</p>
+        <p className="note name">{said(item.detail, language)}</p>
       </div>
       <span className="note need-since">{item.since ? <Ago at={item.since} /> : null}</span>
       {here ? <a className="plain outlined" href={item.to} onClick={(event) => { event.preventDefault(); document.getElementById("monitor")?.scrollIntoView({ block: "center" }); }}>{step}</a> : <Link className="plain outlined" to={item.to}>{step}</Link>}
@@ -44,15 +43,11 @@ export function Attention({ items, alerts, summary }: { items: Item[]; alerts: U
   const format = useFormat();
   const known = alerts.data !== undefined && summary.data !== undefined;
   const failed = alerts.data === undefined ? alerts.error : summary.data === undefined ? summary.error : null;
-  const tone = (["critical", "warning"] as const).find((one) => items.some((item) => item.tone === one));
-  const needs = items.filter((item) => item.tone !== "info").length;
-  const starts = needs < items.length;
+  const { says, tone } = verdict(items, known);
   return (
     <section className="panel attention" aria-labelledby="attention">
       <div className="panel-head">
-        <h2 id="attention" className={tone ?? (known && !starts ? "good" : "")}>
-          {needs ? t("attention.some", { many: needs }) : starts ? t("monitor.recovering") : known ? t("attention.none") : t("attention.title")}
-        </h2>
+        <h2 id="attention" className={tone}>{said(says, format.language)}</h2>
         <Link className="push plain" to="/alerts">{t("attention.all")}</Link>
       </div>
       {failed && !items.length ? <Failed error={failed} /> : !known && !items.length ? <Bones lines={5} /> : null}

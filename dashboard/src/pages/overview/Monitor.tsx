@@ -8,11 +8,10 @@ import { reads } from "~/api/reads";
 import type { Readiness } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { isRecovering } from "~/logic/attention";
-import { partText } from "~/logic/phrases";
+import { partName, partText } from "~/logic/say";
 import { Answer } from "~/parts/Answer";
 import { Panel } from "~/parts/Panel";
 import { Tag } from "~/parts/Severity";
-import { sayOr } from "~/text";
 
 export function Monitor({ readiness, letters }: { readiness: UseQueryResult<Readiness>; letters: number | undefined }) {
   const { t } = useTranslation();
@@ -46,10 +45,10 @@ export function Monitor({ readiness, letters }: { readiness: UseQueryResult<Read
               </dl>
               {bad.length ? (
                 <ul className="stack-tight">
-                  {bad.map(([part, state]) => <li key={part}><Tag tone={data.ready || isRecovering(data) ? "warning" : "critical"} icon="warning">{sayOr(`part.${part}`, part)}</Tag> <span className="note name">{partText(part, state)}</span></li>)}
+                  {bad.map(([part, state]) => <li key={part}><Tag tone={data.ready || isRecovering(data) ? "warning" : "critical"} icon="warning">{partName(part, format.language)}</Tag> <span className="note name">{partText(part, state, format.language)}</span></li>)}
                 </ul>
               ) : null}
-              <p className="note">{t("monitor.parts", { many: good.length, parts: good.map(([part]) => sayOr(`part.${part}`, part)).join(", ") })}</p>
+              <p className="note">{t("monitor.parts", { many: good.length, parts: good.map(([part]) => partName(part, format.language)).join(", ") })}</p>
             </div>
           );
         }}

@@ -5,14 +5,12 @@ import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import { attention } from "~/logic/attention";
+import { MOST_PROJECTS, WINDOW_MINUTES } from "~/logic/overview";
 import { Attention } from "./Attention";
 import { Figures } from "./Figures";
 import { Heartbeat } from "./Heartbeat";
 import { Monitor } from "./Monitor";
 import { OnCallNow } from "./OnCallNow";
-
-const WINDOW_MINUTES = 15;
-const MOST_PROJECTS = 20;
 
 export function Overview() {
   const { t } = useTranslation();
