@@ -49,6 +49,7 @@ class RepairPlan(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str  # "compact" | "duplicates_to_end" | "duplicates_to_gaps"
     state: str  # "planned" | "applying" | "applied" | "rolling_back" | "rolled_back" | "stale" | "expired"
     changes_needed: int
+    changes_applied: int | None  # numbers that it changed when it was applied, newer episodes' too; null: it was not
     changes: list[RepairChange]
     newer_changes: list[RepairChange]  # episodes created since the plan was made, moved along by it or its rollback
     blast_radius: BlastRadius
@@ -75,6 +76,7 @@ class RepairPlanSummary(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     verification: str
     changes_needed: int
+    changes_applied: int | None  # numbers that it changed when it was applied, newer episodes' too; null: it was not
     created_by: str
     created_at: str
     expires_at: str

@@ -24,7 +24,7 @@ const theme = createTheme({
   // Locking the scroll would write a <style> element, which the content security policy refuses.
   components: {
     Modal: Modal.extend({ defaultProps: { lockScroll: false, transitionProps: { duration: 0 } } }),
-    Menu: Menu.extend({ defaultProps: { portalProps: { target: "#main" } } }), // what is on the page is in one of its regions
+    Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false, portalProps: { target: "#main" } } }), // a menu holds items alone, in a region of the page
   },
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createdSince } from "~/logic/plans";
 import { limitsOfChart } from "~/logic/rules";
-import { actorText, inWords } from "~/logic/sentences";
+import { actorText, inWords, splitText } from "~/logic/sentences";
 import { hoursOf } from "~/logic/trend";
 import { firstSteps } from "~/pages/alerts/FirstSteps";
 import { i18next } from "~/text";
@@ -14,6 +14,22 @@ test("what the monitor says about a repair is in the language of the page, one t
   expect(inWords("Nothing was changed: an episode was created since the plan was made. Say with_newer (--with-newer) to move newer episodes along.")).toBe("아무것도 바꾸지 않았습니다. 계획 이후 에피소드 1개가 만들어졌습니다.");
   expect(["automatic", "schedule", "mina"].map(actorText)).toEqual(["자동 보정", "정기 실행", "mina"]);
   expect(inWords("A sentence of another version.")).toBe("A sentence of another version.");
+  await i18next.changeLanguage("en");
+});
+
+test("no warning of a plan, a replay or a split project is English on the Korean page", async () => {
+  await i18next.changeLanguage("ko");
+  const warnings = [
+    "2 episodes have numbers outside 1 to 2147483647: ep_1, ep_2.",
+    "3 episodes have ids that are not valid in events, so the stream cannot show them.",
+    "The range leaves out what lies before it (0:5, 1:7), so its gaps and duplicates cannot be trusted; start from a snapshot or from offset 0, or set FIRST_NUMBER=first_seen.",
+    "episode-events is compacted, which keeps only the last record of each key, so its gaps, duplicates and rates cannot be trusted; set its cleanup.policy to delete.",
+  ];
+  for (const warning of warnings) expect(inWords(warning)).toMatch(/[가-힣]{2}.*[다요.: ]/);
+  expect(inWords(warnings[0] ?? "")).toBe("번호가 1~2147483647 범위를 벗어난 에피소드가 2개 있습니다: ep_1, ep_2");
+  const partitions = [{ partition: 1, placed_by: "crc32" }, { partition: 3, placed_by: "of_another_version" }] as never;
+  for (const cause of ["different_partitioners", "no_key", "partitions_added", "unknown"]) expect(splitText({ cause, detail: "In English.", partitions })).toMatch(/^레코드가 여러 파티션에 있습니다\(파티션 1: CRC32가 정하는 위치\(librdkafka 기본값\); 파티션 3: of_another_version\)\. .*요\.$/);
+  expect(splitText({ cause: "of_another_version", detail: "In English.", partitions })).toBe("In English.");
   await i18next.changeLanguage("en");
 });
 

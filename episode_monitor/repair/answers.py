@@ -7,6 +7,7 @@ from episode_monitor.repair.planning import Change, with_newer_numbers
 from models.repair import BlastRadius, RepairChange, RepairPlan, RepairPlanSummary, RepairStep
 from models.times import rfc3339
 
+_APPLIED = (PlanState.APPLIED, PlanState.ROLLING_BACK, PlanState.ROLLED_BACK)
 EXPIRED = "expired"  # of a plan that was never applied; the state says the rest
 
 
@@ -40,6 +41,7 @@ def plan_summary(kept: KeptPlan, changes: int, *, now_ms: int) -> RepairPlanSumm
         state=_state(kept, now_ms),
         verification=progress.verification.value,
         changes_needed=changes,
+        changes_applied=changes + len(progress.newer) if progress.state in _APPLIED else None,
         created_by=plan.created_by,
         created_at=rfc3339(plan.created_at_ms),
         expires_at=rfc3339(plan.expires_at_ms),

@@ -27,7 +27,7 @@ def trouble(system: System) -> None:
 def held(page: Page) -> list[Route]:
     """The routes of the page's own script, which is not there before one of them goes on."""
     routes: list[Route] = []
-    page.route("**/static/page-*.js", routes.append)
+    page.route("**/static/page-*.js", lambda route: routes.append(route))
     return routes
 
 

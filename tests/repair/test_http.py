@@ -178,12 +178,17 @@ async def test_the_plans_made_last_are_listed_without_their_changes(desk: Desk, 
     assert await listed("?project_id=p") == [
         {
             "plan_id": first["plan_id"], "project_id": "p", "strategy": "compact", "state": "applied",
-            "verification": "passed", "changes_needed": 1, "created_by": "mina",
-            "created_at": "2025-10-09T08:53:20.000Z", "expires_at": "2025-10-09T09:53:20.000Z", "acted_by": "mina",
+            "verification": "passed", "changes_needed": 1, "changes_applied": 1,
+            "created_by": "mina", "created_at": "2025-10-09T08:53:20.000Z", "expires_at": "2025-10-09T09:53:20.000Z", "acted_by": "mina",
             "acted_at": "2025-10-09T08:53:20.001Z",
         }
     ]  # fmt: skip
-    assert [plan["changes_needed"] for plan in await listed("?limit=1")] == [2]
+    assert [(plan["changes_needed"], plan["changes_applied"]) for plan in await listed("?limit=1")] == [(2, None)]
+    file = await face.client.get(f"{ROOT}/repair-plans/export?format=json")
+    assert file.json() == await listed()
+    table = (await face.client.get(f"{ROOT}/repair-plans/export?project_id=p")).text.splitlines()
+    assert table[0].startswith("\ufeffplan_id,project_id,strategy,state,verification,changes_needed,changes_applied,")
+    assert [line.split(",")[:2] for line in table[1:]] == [[first["plan_id"], "p"]]
     assert await listed("?project_id=nobody") == []
     desk.now_ms += 3_600_000
     assert [plan["state"] for plan in await listed()] == ["expired", "applied"]

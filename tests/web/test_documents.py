@@ -63,6 +63,7 @@ CONTRACT = {
     ("get", f"{ROOT}/integrity/projects/export"): set(),
     ("get", f"{ROOT}/alerts/history/export"): set(),
     ("get", f"{ROOT}/audit/export"): set(),
+    ("get", f"{ROOT}/repair-plans/export"): set(),
     ("get", f"{ROOT}/whoami"): {"WhoAmI"},
     ("get", f"{ROOT}/stream"): {"ResourceChanged"},
     ("get", f"{ROOT}/performance/projects"): {"ProjectRanking"},

@@ -5,7 +5,7 @@ import { headersWith } from "~/app/actor";
 import { api, ApiError, ok, within } from "./client";
 import type { paths } from "./schema";
 import { i18next } from "~/text";
-import type { Readiness } from "./types";
+import type { ActiveAlert, Readiness } from "./types";
 
 const ROOT = "/monitoring/episodes";
 type QueryOf<P extends keyof paths> = paths[P] extends { get: { parameters: { query?: infer Q } } } ? Q : never;
@@ -29,6 +29,18 @@ async function readiness(signal: AbortSignal): Promise<Readiness> {
     // below
   }
   throw new ApiError(0, "no_answer", "");
+}
+
+/** Every active alert, page after page. */
+export async function allAlerts(): Promise<ActiveAlert[]> {
+  const found: ActiveAlert[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await ok(api.GET(`${ROOT}/alerts/active`, { params: { query: { limit: 1000, language: speaks(), cursor } }, signal: within() }));
+    found.push(...page.alerts);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor);
+  return found;
 }
 
 export const reads = {

@@ -1115,6 +1115,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/monitoring/episodes/repair-plans/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Repair Plans
+         * @description All repair plans of such a list as a file.
+         */
+        get: operations["export_repair_plans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/monitoring/episodes/repair-plans/{plan_id}": {
         parameters: {
             query?: never;
@@ -3004,6 +3024,7 @@ export interface components {
             approved_by: string | null;
             blast_radius: components["schemas"]["BlastRadius"];
             changes: components["schemas"]["RepairChange"][];
+            changes_applied: number | null;
             changes_needed: number;
             created_at: string;
             created_by: string;
@@ -3049,6 +3070,7 @@ export interface components {
         RepairPlanSummary: {
             acted_at: string | null;
             acted_by: string | null;
+            changes_applied: number | null;
             changes_needed: number;
             created_at: string;
             created_by: string;
@@ -7650,6 +7672,50 @@ export interface operations {
             };
             /** @description This monitor runs without the part that is needed; the detail names the setting. */
             501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+            /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
+        };
+    };
+    export_repair_plans: {
+        parameters: {
+            query?: {
+                /** @description csv (UTF-8 with a byte order mark) or json. */
+                format?: "csv" | "json";
+                /** @description One project; default: the whole fleet. */
+                project_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A file with at most 100000 rows. The connection is cut where a further page fails. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                    "text/csv": string;
+                };
+            };
+            /** @description A parameter is wrong; `code` and `errors` name it. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

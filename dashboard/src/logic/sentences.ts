@@ -1,7 +1,10 @@
-// The monitor's English sentences about repairs in the words of the page, by what they look like. What no pattern knows,
+// The monitor's English sentences about repairs, replays and split projects in the words of the page, by what they look like. What no pattern knows,
 // such as a sentence of another version, is shown as it came.
 
-import { i18next, sayOr, type TextKey } from "~/text";
+import type { components } from "~/api/schema";
+import { hasText, i18next, sayOr, type TextKey } from "~/text";
+
+type SplitView = Pick<components["schemas"]["SplitView"], "cause" | "detail" | "partitions">;
 
 const SENTENCES: [RegExp, TextKey][] = [
   [/^(\d+) changes?$/, "sentence.changes"],
@@ -21,6 +24,10 @@ const SENTENCES: [RegExp, TextKey][] = [
   [/^Concurrent changes of /, "sentence.contended"],
   [/^compact changes (\d+) of (\d+) episodes; the strategy duplicates_to_end would end the duplicates with (\d+)\.$/, "sentence.smaller"],
   [/^compact changes (\d+) of (\d+) episodes; the strategy duplicates_to_end would end the duplicates with (\d+) and leave (\d+) missing numbers?\.$/, "sentence.smaller.gaps"],
+  [/^(\d+) episodes have numbers outside 1 to (\d+): (.+)\.$/s, "sentence.odd"],
+  [/^(\d+) episodes have ids that are not valid in events/, "sentence.silent"],
+  [/^The range leaves out what lies before it \((.+)\), so its gaps/, "sentence.cut"],
+  [/^(\S+) is compacted, which keeps only the last record/, "sentence.compacted"],
   [/^Projects that opted in are repaired automatically\.$/, "sentence.auto.on"],
   [/^AUTO_FIX_ENABLED is false/, "sentence.auto.fix_off"],
   [/^AUTO_REPAIR_PROJECTS is empty/, "sentence.auto.empty"],
@@ -38,6 +45,13 @@ export function inWords(text: string): string {
     return i18next.t(key, { a, b, c, d });
   }
   return text;
+}
+
+/** Why a project is in several partitions and what to do: by the monitor's code, and in its own sentence where that is newer. */
+export function splitText({ cause, detail, partitions }: SplitView): string {
+  const key = `split.${cause}`;
+  const where = partitions.map(({ partition, placed_by }) => i18next.t("split.part", { partition, placed: sayOr(`split.placed.${placed_by}`, placed_by) }));
+  return hasText(key) ? `${i18next.t("split.where", { where: where.join("; ") })} ${i18next.t(key)}` : detail;
 }
 
 /** Who acted: a person's own name, or a word where the monitor acted by itself. */

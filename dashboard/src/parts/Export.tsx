@@ -2,9 +2,10 @@
 // points of a chart, written here.
 
 import { Menu } from "@mantine/core";
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { csv, curl, type Cell } from "~/logic/export";
+import { problemTexts } from "./Answer";
 import { toClipboard } from "./Copy";
 import { Icon } from "./Icon";
 
@@ -50,17 +51,30 @@ interface Shown<T> {
   name: string;
   heads: string[];
   rows: readonly T[];
+  all?: () => Promise<readonly T[]>; // where the page has only the first of them
   row: (one: T) => Cell[];
   path: string; // the request they came from
   command?: string;
 }
 
-export function ExportShown<T>({ name, heads, rows, row, path, command }: Shown<T>) {
+export function ExportShown<T>({ name, heads, rows, all, row, path, command }: Shown<T>) {
   const { t } = useTranslation();
+  const [error, setError] = useState<unknown>(null);
+  const write = async (kind: string, ending: string, text: (rows: readonly T[]) => string) => {
+    setError(null);
+    try {
+      save(`${name}.${ending}`, kind, text(all ? await all() : rows));
+    } catch (failed) {
+      setError(failed); // no file rather than half of one
+    }
+  };
   return (
-    <Files path={path} command={command}>
-      <Menu.Item onClick={() => save(`${name}.csv`, "text/csv;charset=utf-8", csv(heads, rows.map(row)))}>{t("export.csv")}</Menu.Item>
-      <Menu.Item onClick={() => save(`${name}.json`, "application/json", JSON.stringify(rows, null, 2))}>{t("export.json")}</Menu.Item>
-    </Files>
+    <span className="row">
+      {error ? <span className="critical" role="alert">{problemTexts(error, t as never).title}</span> : null}
+      <Files path={path} command={command}>
+        <Menu.Item onClick={() => void write("text/csv;charset=utf-8", "csv", (found) => csv(heads, found.map(row)))}>{t("export.csv")}</Menu.Item>
+        <Menu.Item onClick={() => void write("application/json", "json", (found) => JSON.stringify(found, null, 2))}>{t("export.json")}</Menu.Item>
+      </Files>
+    </span>
   );
 }

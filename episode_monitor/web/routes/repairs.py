@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final, TypeVar
 
+import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
@@ -17,13 +18,14 @@ from episode_monitor.storage.database_service import DatabaseAway
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.context import context_of
 from episode_monitor.web.costly import TOO_OFTEN, spend
+from episode_monitor.web.exports import EXPORTED, MOST_ROWS, ExportFormat, export_rows
 from episode_monitor.web.mutations import PauseBody, RepairActBody, RepairPlanBody, audited, read_body
 from episode_monitor.web.parameters import Clean, OptionalProject, ProjectIdPath, ProjectIdQuery
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem, busy
 from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.security import caller_of
-from models.repair import AutomaticRepair, RepairPlan, RepairPlanList
+from models.repair import AutomaticRepair, RepairPlan, RepairPlanList, RepairPlanSummary
 
 PLANS = "/monitoring/episodes/repair-plans"
 SWITCH = "/monitoring/episodes/automatic-repair"
@@ -79,11 +81,24 @@ async def list_repair_plans(request: Request, project_id: OptionalProject = None
     """Repair plans, newest first: who planned, applied and rolled back what."""
 
     async def found() -> RepairPlanList:
-        listed = await _answered(_repairs(request).store.newest(project_id, limit))
-        now_ms = context_of(request).now_ms()
-        return RepairPlanList(plans=[plan_summary(kept, changes, now_ms=now_ms) for kept, changes in listed])
+        return RepairPlanList(plans=await _listed(request, project_id, limit))
 
     return await answer(request, found)
+
+
+@router.get("/repair-plans/export", responses=EXPORTED)
+async def export_repair_plans(
+    request: Request, kind: ExportFormat = "csv", project_id: OptionalProject = None
+) -> Response:
+    """All repair plans of such a list as a file."""
+    rows = [msgspec.to_builtins(plan) for plan in await _listed(request, project_id, MOST_ROWS)]
+    return export_rows(request, kind, "repair-plans", RepairPlanSummary.__struct_fields__, rows)
+
+
+async def _listed(request: Request, project_id: str | None, limit: int) -> list[RepairPlanSummary]:
+    listed = await _answered(_repairs(request).store.newest(project_id, limit))
+    now_ms = context_of(request).now_ms()
+    return [plan_summary(kept, changes, now_ms=now_ms) for kept, changes in listed]
 
 
 @router.get("/repair-plans/{plan_id}", responses=returns(RepairPlan, problems=(404, 501, 503)))

@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { reads } from "~/api/reads";
+import { allAlerts, reads } from "~/api/reads";
 import type { ActiveAlert } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { grouped, matching, standing, toldTo, worstFirst, type GroupBy } from "~/logic/alerts";
@@ -35,7 +35,7 @@ function Toolbar({ alerts, shown, total }: { alerts: readonly ActiveAlert[]; sho
         <Pick label={t("alerts.standing")} value={stands} onChange={setStands} options={[{ value: "", label: t("filter.all") }, ...["firing", "acknowledged", "silenced", "pending"].map((one) => ({ value: one, label: `${t(`status.${one}` as "status.firing")} (${of(one, standing)})` }))]} />
         <Pick label={t("alerts.group")} value={by} onChange={setBy} options={["told", "rule", "project", "severity", "none"].map((value) => ({ value, label: t(`alerts.group.${value}` as "alerts.group.rule") }))} />
       </div>
-      <span className="push"><ExportShown name="alerts" heads={HEADS} rows={shown} row={rowOf} path="/monitoring/episodes/alerts/active" command={command(["alerts", "list"])} /></span>
+      <span className="push"><ExportShown name="alerts" heads={HEADS} rows={shown} all={alerts.length < total ? async () => matching(await allAlerts(), { q, severity, standing: stands }) : undefined} row={rowOf} path="/monitoring/episodes/alerts/active" command={command(["alerts", "list"])} /></span>
     </div>
   );
 }

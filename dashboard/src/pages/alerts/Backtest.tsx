@@ -8,6 +8,7 @@ import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
 import type { components } from "~/api/schema";
 import { useFormat } from "~/app/use-format";
+import { inWords } from "~/logic/sentences";
 import { useAct } from "~/parts/ActDialog";
 import { Answer } from "~/parts/Answer";
 import { Choice, useParameter } from "~/parts/Filters";
@@ -51,7 +52,7 @@ function Compared({ result }: { result: Result }) {
           </tbody>
         </table>
       </div>
-      <p className="pager">{t("backtest.events", { events: result.events })} {result.warnings.join(" ")}</p>
+      <p className="pager">{t("backtest.events", { events: result.events })} {result.warnings.map(inWords).join(" ")}</p>
     </>
   );
 }

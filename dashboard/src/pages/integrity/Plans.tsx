@@ -10,7 +10,7 @@ import { toPlan, toProject } from "~/logic/address";
 import { actorText, inWords } from "~/logic/sentences";
 import { useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
-import { ExportShown } from "~/parts/Export";
+import { Export } from "~/parts/Export";
 import { Ago } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { Tag } from "~/parts/Severity";
@@ -45,19 +45,20 @@ export function Plans() {
   return (
     <div className="stack">
       <Automatic />
-      <Panel title={t("integrity.repairs")} tools={query.data ? <ExportShown name="repair-plans" heads={["plan_id", "project_id", "state", "verification", "changes_needed", "created_by", "created_at"]} rows={query.data.plans} row={(one) => [one.plan_id, one.project_id, one.state, one.verification, one.changes_needed, one.created_by, one.created_at]} path="/monitoring/episodes/repair-plans" /> : null}>
+      <Panel title={t("integrity.repairs")} tools={query.data ? <Export path="/monitoring/episodes/repair-plans" asked={{}} /> : null}>
         <Answer of={query}>
           {({ plans }) =>
             plans.length ? (
               <div className="table-wrap">
                 <table className="table table-fold">
-                  <thead><tr><th>{t("finding.state")}</th><th>{t("alert.project")}</th><th className="num">{t("repair.changes.head")}</th><th>{t("repair.verification")}</th><th>{t("silence.by")}</th><th className="num">{t("alert.at")}</th></tr></thead>
+                  <thead><tr><th>{t("finding.state")}</th><th>{t("alert.project")}</th><th className="num">{t("repair.changes.head")}</th><th className="num">{t("repair.applied.head")}</th><th>{t("repair.verification")}</th><th>{t("silence.by")}</th><th className="num">{t("alert.at")}</th></tr></thead>
                   <tbody>
                     {plans.map((plan) => (
                       <tr key={plan.plan_id}>
                         <td className="shrink"><PlanState plan={plan} among={plans} /></td>
                         <td className="main-cell"><Link to={toPlan(plan.plan_id)} className="strong mono">{plan.plan_id}</Link><div className="sub"><Link to={toProject(plan.project_id)} className="name quiet-link">{plan.project_id}</Link></div></td>
                         <td className="num" data-label={t("repair.changes.head")}>{format.count(plan.changes_needed)}</td>
+                        <td className="num" data-label={t("repair.applied.head")}>{format.count(plan.changes_applied)}</td>
                         <td>{sayOr(`verification.${plan.verification}`, plan.verification)}</td>
                         <td className="name">{actorText(plan.acted_by ?? plan.created_by)}</td>
                         <td className="num sub"><Ago at={plan.acted_at ?? plan.created_at} /></td>

@@ -8,6 +8,7 @@ import type { ProjectView } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { toPerformance } from "~/logic/address";
 import { command, curl } from "~/logic/export";
+import { splitText } from "~/logic/sentences";
 import { Answer } from "~/parts/Answer";
 import { Copy } from "~/parts/Copy";
 import { Icon } from "~/parts/Icon";
@@ -34,7 +35,7 @@ function Head({ view }: { view: ProjectView }) {
           <Copy label={t("export.command")} text={command(["check"], view.project_id)} />
         </div>
       </div>
-      {view.split ? <div className="notice"><Icon name="warning" /><span>{view.split.detail}</span></div> : null}
+      {view.split ? <div className="notice"><Icon name="warning" /><span>{splitText(view.split)}</span></div> : null}
       {view.capped ? <div className="notice"><Icon name="warning" /><span>{t("project.capped")}</span></div> : null}
       <dl className="numbers panel">
         <div><dt>{t("project.score")}</dt><dd className={view.is_healthy ? "" : "critical"}>{view.health_score.toFixed(1)}</dd></div>

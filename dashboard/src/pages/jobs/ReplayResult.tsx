@@ -7,6 +7,7 @@ import { reads } from "~/api/reads";
 import type { components } from "~/api/schema";
 import { useFormat } from "~/app/use-format";
 import { toProject } from "~/logic/address";
+import { actorText, inWords } from "~/logic/sentences";
 import { Answer } from "~/parts/Answer";
 import { Copy } from "~/parts/Copy";
 import { Icon } from "~/parts/Icon";
@@ -98,7 +99,7 @@ function Whole({ report }: { report: Report }) {
   return (
     <div className="stack">
       <Figures report={report} />
-      {report.warnings.map((warning) => <div key={warning} className="notice"><Icon name="warning" /><span className="name">{warning}</span></div>)}
+      {report.warnings.map((warning) => <div key={warning} className="notice"><Icon name="warning" /><span className="name">{inWords(warning)}</span></div>)}
       <Panel title={t("replay.digest")} tools={<Copy text={report.state_hash} label={t("replay.digest.copy")} />}>
         <dl className="panel-body facts">
           <dt>{t("replay.digest")}</dt><dd className="name mono">{report.state_hash}</dd>
@@ -121,7 +122,7 @@ export function ReplayResult({ id }: { id: string }) {
       <Answer of={query} lines={8}>
         {(job) => (
           <div className="stack">
-            <div className="page-head"><JobState state={job.state} /><h2>{t("replay.replay")}</h2><span className="note"><span className="name">{job.requested_by}</span> · <At at={job.requested_at} /></span></div>
+            <div className="page-head"><JobState state={job.state} /><h2>{t("replay.replay")}</h2><span className="note"><span className="name">{actorText(job.requested_by)}</span> · <At at={job.requested_at} /></span></div>
             {job.error ? <div className="notice notice-critical"><Icon name="critical" /><span className="name">{job.error}</span></div> : null}
             {job.result?.kind === "replay" ? <Whole report={job.result} /> : <p className="panel panel-body note">{t("replay.no_result")}</p>}
           </div>
