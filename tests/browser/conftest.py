@@ -75,8 +75,9 @@ def started() -> Iterator[Start]:
 
 @pytest.fixture
 def open_page(browser: Browser, started: Start, request: pytest.FixtureRequest) -> Iterator[Open]:
-    """`open_page(program, "#/alerts", language="ko-KR", theme="dark", width=390, refresh=1)`. At the end of the test
-    the page must have logged no error, asked no other origin, and violated no policy."""
+    """`open_page(program, "#/alerts", language="ko-KR", theme="dark", width=390, refresh=1, before=prepare)`: `before`
+    gets the page first, and nothing of it is waited for then. At the end of the test the page must have logged no
+    error, asked no other origin, and violated no policy."""
     faults: list[str] = []
     with ExitStack() as closing:
 
@@ -97,7 +98,8 @@ def open_page(browser: Browser, started: Start, request: pytest.FixtureRequest) 
             page.on("console", lambda message: _note(message, faults))
             page.on("dialog", lambda dialog: _dismiss(dialog, faults))
             page.on("request", lambda asked: _note_address(asked.url, url, faults))
-            page.goto(f"{url}/{place}")
+            given.get("before", lambda page: None)(page)
+            page.goto(f"{url}/{place}", wait_until="commit" if "before" in given else "load")
             return page
 
         yield opened

@@ -16,6 +16,12 @@ PLACES = """() => [...document.querySelectorAll('.figure, .need, .tab, .brand, #
   const {x, y, width, height} = each.getBoundingClientRect();
   return [each.textContent.replace(/\\d+ (s|min) ago|\\d+[초분] 전|now|지금/, ''), x, y, width, height];
 })"""
+# At the very moment at which the page takes over: a little later there may be news.
+WATCH = f"""() => new MutationObserver((_, self) => {{
+  if (!document.querySelector('.tools button')) return;
+  self.disconnect();
+  window.takenOver = ({PLACES})();
+}}).observe(document.body, {{childList: true, subtree: true}})"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,11 +30,20 @@ def trouble(system: System) -> None:
     until(lambda: view(system.monitor, "/alerts/episode_integrity:first-view"), "the alert of the gap")
 
 
-def held(page: Page) -> list[Route]:
-    """The routes of the page's own script, which is not there before one of them goes on."""
-    routes: list[Route] = []
-    page.route("**/static/page-*.js", lambda route: routes.append(route))
-    return routes
+class Held:
+    """Holds the page's own script back until it may go on, and notes what is asked for."""
+
+    def __init__(self) -> None:
+        self._routes: list[Route] = []
+        self.asked: list[str] = []
+
+    def __call__(self, page: Page) -> None:
+        page.route("**/static/page-*.js", lambda route: self._routes.append(route))
+        page.on("request", lambda request: self.asked.append(request.url))
+
+    def go_on(self) -> None:
+        for route in self._routes:
+            route.continue_()
 
 
 @pytest.mark.parametrize(
@@ -38,49 +53,38 @@ def held(page: Page) -> list[Route]:
 def test_the_overview_is_there_before_the_page_and_stays_in_its_place(
     system: System, open_page: Open, language: str, theme: str, width: int
 ) -> None:
-    page = open_page("about:blank", language=language, theme=theme, width=width)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    routes = held(page)
-    page.goto(f"{system.monitor.url}/", wait_until="commit")
+    script = Held()
+    page = open_page(system.monitor, language=language, theme=theme, width=width, before=script)
     summary = view(system.monitor, "/integrity/summary")
     problems = page.locator(".figure-value").nth(2)
     expect(problems).to_have_text(str(summary["total_gaps"] + summary["total_duplicates"]))
-    expect(page.locator(".need", has_text="first-view")).to_be_visible()
+    expect(page.locator(".need", has_text="first-view").first).to_be_visible()
     expect(page.locator(".tools button")).to_have_count(0)
     assert page.evaluate("document.documentElement.dataset.mantineColorScheme") == theme
-    assert too_wide_now(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     first = page.evaluate(PLACES)
-    for route in routes:
-        route.continue_()
+    page.evaluate(WATCH)
+    script.go_on()
     expect(page.locator(".tools button").first).to_be_visible()
-    assert page.evaluate(PLACES) == first
-    twice = [url for url, times in Counter(asked).items() if times > 1 and "/monitoring/" in url]
+    assert page.evaluate("window.takenOver") == first
+    twice = [url for url, times in Counter(script.asked).items() if times > 1 and "/monitoring/" in url]
     assert twice == []
 
 
-def too_wide_now(page: Page) -> list[Any]:
-    return [] if page.evaluate("document.documentElement.scrollWidth <= innerWidth") else ["the page"]
-
-
 def test_a_link_of_the_first_view_is_followed_before_the_page_is_there(system: System, open_page: Open) -> None:
-    page = open_page("about:blank")
-    routes = held(page)
-    page.goto(f"{system.monitor.url}/", wait_until="commit")
-    page.locator(".need", has_text="first-view").get_by_role("link").click()
+    script = Held()
+    page = open_page(system.monitor, before=script)
+    page.locator(".need", has_text="first-view · Episode numbers").get_by_role("link").click()
     expect(page.locator(".need")).to_have_count(0)
-    for route in routes:
-        route.continue_()
+    script.go_on()
     expect(page.get_by_role("heading", name="first-view", exact=True)).to_be_visible()
 
 
 def test_another_page_has_its_frame_at_once(system: System, open_page: Open) -> None:
-    page = open_page("about:blank")
-    routes = held(page)
-    page.goto(f"{system.monitor.url}/#/jobs", wait_until="commit")
+    script = Held()
+    page = open_page(system.monitor, "#/jobs", before=script)
     expect(page.locator('.tab[aria-current="page"]')).to_have_text("Jobs & auditJobs")
-    for route in routes:
-        route.continue_()
+    script.go_on()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Jobs")
 
 

@@ -179,8 +179,8 @@ async def test_the_plans_made_last_are_listed_without_their_changes(desk: Desk, 
         {
             "plan_id": first["plan_id"], "project_id": "p", "strategy": "compact", "state": "applied",
             "verification": "passed", "changes_needed": 1, "changes_applied": 1,
-            "created_by": "mina", "created_at": "2025-10-09T08:53:20.000Z", "expires_at": "2025-10-09T09:53:20.000Z", "acted_by": "mina",
-            "acted_at": "2025-10-09T08:53:20.001Z",
+            "created_by": "mina", "created_at": "2025-10-09T08:53:20.000Z", "expires_at": "2025-10-09T09:53:20.000Z",
+            "acted_by": "mina", "acted_at": "2025-10-09T08:53:20.001Z",
         }
     ]  # fmt: skip
     assert [(plan["changes_needed"], plan["changes_applied"]) for plan in await listed("?limit=1")] == [(2, None)]
