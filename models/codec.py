@@ -20,6 +20,7 @@ from models.event import (
     RetryReason,
     default_reason,
 )
+from models.quick_events import quick_event
 from models.record_headers import HeaderAttributes, fill_from_headers, read_headers
 from models.refusal import (
     MAX_NESTING,
@@ -65,6 +66,8 @@ def decode_event(
     if value is None:
         return TOMBSTONE
     size = len(value)
+    if not headers and size <= SHALLOW_BYTES and (event := quick_event(key, value, now_ms)) is not None:
+        return event
     if size > MAX_VALUE_BYTES:
         return Malformed(DeadLetterReason.TOO_LARGE, f"The value has {size} bytes; at most {MAX_VALUE_BYTES} are read.")
     if size > SHALLOW_BYTES and nested_too_deep(value):

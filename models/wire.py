@@ -45,6 +45,12 @@ class WireEvent(msgspec.Struct, gc=False, omit_defaults=True):
     schema_version: AnyInteger | None = None
 
 
+class TextualEvent(WireEvent, gc=False):
+    """The same with the text of a moment as it stands."""
+
+    occurred_at: Count | str | None = None  # type: ignore[assignment]
+
+
 # The same bounds in words, for the people who read dead letters.
 FIELD_RULES = {
     "event_id": "a string of 1 to 128 characters",

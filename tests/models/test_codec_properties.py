@@ -67,10 +67,12 @@ def damaged_samples(draw: st.DrawFn) -> bytes:
 
 
 def both_readings(key: bytes | None, value: bytes, given_headers: list[tuple[str, bytes | None]]) -> Verdict:
-    """The verdict on a record, after a look that the thorough reading alone says the same."""
+    """The verdict on a record, after a look that the readings that look closer say the same by themselves."""
     verdict = decode_event(key, value, given_headers, NOW_MS)
-    with patch.object(codec, "_quick", return_value=None):
+    with patch.object(codec, "quick_event", return_value=None):
         assert decode_event(key, value, given_headers, NOW_MS) == verdict
+        with patch.object(codec, "_quick", return_value=None):
+            assert decode_event(key, value, given_headers, NOW_MS) == verdict
     assert refusal(verdict) in {"ok", *(reason.value for reason in DeadLetterReason)}
     return verdict
 
@@ -97,6 +99,25 @@ def test_an_event_with_changed_fields_is_read_alike_by_both_readings(
     verdict = both_readings(key, value, given_headers)
     if isinstance(verdict, Event):
         assert decode_event(key, encode_event(verdict), event_headers(verdict), NOW_MS) == verdict
+
+
+@st.composite
+def moments(draw: st.DrawFn) -> str:
+    """A text of a moment, mostly a valid one: of seconds that come again, as in a stream of events."""
+    parts = (
+        ["2025-10-09T08:53:20", "2025-10-09 08:53:20", "2025-10-09t08:53:60", "1969-12-31T23:59:59", "2025-10-09T08:53",
+         "2025-13-09T08:53:20", "2025-10-09T08:59:21", "2016-12-31T23:59:60", "+025-10-09T08:53:2", ""],
+        ["", ".1", ".123", ".999", ".123456", ".999999", ".9999995", ".000", ".\u0661\u0662\u0663",
+         ".\u00b2\u00b2\u00b2", "x123", ".12a", ",123", ".-12"],
+        ["Z", "z", "+00:00", "-00:00", "+09:00", "+0000", "", "ZZ", "+00:00Z"],
+    )  # fmt: skip
+    return "".join(draw(st.sampled_from(part)) for part in parts)
+
+
+@examples(400)
+@given(samples, moments(), st.booleans())
+def test_a_moment_is_read_alike_by_all_readings(fields: dict[str, Any], text: str, ascii_only: bool) -> None:
+    both_readings(None, json.dumps(fields | {"occurred_at": text}, ensure_ascii=ascii_only).encode(), [])
 
 
 @patient
