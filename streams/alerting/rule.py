@@ -55,6 +55,7 @@ class RuleType:
     default_threshold = ""
     max_threshold = Decimal("Infinity")
     has_window = False
+    is_of_findings = False  # never crossed by a project whose numbers are as they should be
 
     def __init__(self, name: str, unit: str = "", units: str = "") -> None:
         """`unit`, or `units` but for 1, follows a number after a space."""

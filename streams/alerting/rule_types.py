@@ -131,6 +131,7 @@ class _Numbers(RuleType):
     meaning = "a project has more than {0} (missing or duplicate numbers)"
     wanted = "a count"
     default_threshold = "0"
+    is_of_findings = True
 
     def verdict(self, rule: Rule, project: JudgedProject) -> Verdict:
         """A number that a split project lacks in one partition may be in another, so it has no findings."""

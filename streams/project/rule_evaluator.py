@@ -36,7 +36,10 @@ def evaluate(core: Core, state: ProjectState, at_ms: int, emits: list[Alert], tr
             check = found
     if core.cusums:
         check = _evaluate_scores(core, state, at_ms, emits, trace, check)
+    is_calm = state.numbering.is_calm
     for rule in core.rules.unwindowed:
+        if is_calm and rule.rule_id not in state.alerts and rule.measure.is_of_findings:
+            continue
         _keep(core, state, rule, rule.measure.verdict(rule, state), at_ms, emits, trace)
     state.rate_check_ms = check * 1000
 
@@ -118,16 +121,18 @@ def describe(
 
 def next_deadline_ms(core: Core, state: ProjectState) -> int | None:
     """The earliest event time at which something becomes due; None where only an event can change anything."""
-    due = [at for at in (state.numbering.next_settling_ms(), state.rate_check_ms or None) if at is not None]
+    due = state.numbering.next_settling_ms()
+    if state.rate_check_ms and (due is None or state.rate_check_ms < due):
+        due = state.rate_check_ms
     for rule_id, memory in state.alerts.items():
         rule = core.rules.by_id.get(rule_id)
         if rule is None:
             continue
         verdict = None if rule.measure.has_window else rule.measure.verdict(rule, state)
         at = life.deadline_ms(rule, memory, verdict, core.hold_ms[rule_id])
-        if at is not None:
-            due.append(at)
-    return min(due, default=None)
+        if at is not None and (due is None or at < due):
+            due = at
+    return due
 
 
 def is_watchful(core: Core, state: ProjectState) -> bool:
