@@ -51,7 +51,7 @@ class EqualQuix(EqualContender):
             if not topic.startswith("changelog__"):
                 continue
             stored = asyncio.run(kafka_side.latest_values(job.servers, topic))
-            if "hopping" in topic:
+            if "hopping_window" in topic:
                 windows |= _windows(stored)
                 continue
             for key, value in stored.items():
