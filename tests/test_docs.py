@@ -69,6 +69,8 @@ GUIDE_NAMES = (
     "client",
     "tracing",
     "reliability",
+    "repair",
+    "integrity",
 )
 GUIDES = [(f"docs/{name}.md", f"docs/{name}.ko.md") for name in GUIDE_NAMES]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")
