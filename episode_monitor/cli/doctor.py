@@ -12,6 +12,7 @@ from episode_monitor.cli.doctor_files import alerting_files
 from episode_monitor.cli.doctor_host import state_dir, tokens
 from episode_monitor.cli.doctor_receivers import receivers
 from episode_monitor.cli.doctor_sinks import sinks
+from episode_monitor.cli.doctor_tracing import tracing
 from episode_monitor.cli.output import Json, print_json, print_table
 from episode_monitor.exits import ExitCode
 from episode_monitor.settings.rules_file import core_from
@@ -59,6 +60,7 @@ async def examine(settings: Settings) -> list[Diagnosis]:
     findings.append(await _worker_clocks(settings) if is_there else skipped("worker clocks", "the topics"))
     findings += await sinks(settings)
     findings += await receivers(settings)
+    findings.append(await tracing(settings))
     findings += await own_database(settings)
     return findings + await service_database(settings)
 

@@ -49,6 +49,15 @@ class TracingConfig(msgspec.Struct, frozen=True, kw_only=True):
     monitor_id: str
 
 
+def headers_of(setting: str) -> dict[str, str]:
+    """
+    >>> headers_of("Authorization=Bearer x=, b = 2")
+    {'authorization': 'Bearer x=', 'b': '2'}
+    """
+    pairs = (pair.partition("=") for pair in setting.split(",") if pair.strip())
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
 class NotInstalled(Exception):
     """The packages are missing; the message is for people."""
 
@@ -229,7 +238,6 @@ def _sending(config: TracingConfig) -> "SpanProcessor":
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    pairs = (pair.partition("=") for pair in config.headers.split(",") if pair.strip())
-    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    headers = headers_of(config.headers)
     exporter = OTLPSpanExporter(f"{config.endpoint.rstrip('/')}/v1/traces", headers=headers, timeout=EXPORT_SECONDS)
     return BatchSpanProcessor(exporter)

@@ -79,7 +79,7 @@ def test_the_doctor_says_what_is_away_and_what_it_could_not_look_at() -> None:
             "kafka": "unreachable", "topics": "skipped",
             "topic settings": "skipped", "audit": "skipped", "dispatcher": "skipped", "partitioning": "skipped",
             "worker clocks": "skipped",
-            "sinks": "skipped",
+            "sinks": "skipped", "tracing": "skipped",
             "database": "unreachable", "clock": "skipped", "project database": "skipped",
     }  # fmt: skip
     assert "secret" not in ran.out + ran.err
@@ -129,7 +129,7 @@ async def test_an_alert_is_listed_acknowledged_silenced_and_resolved_by_command(
             "rules": "ok", "alerting file": "ok", "on-call file": "ok", "state": "ok", "tokens": "ok", "codecs": "ok",
             "kafka": "ok", "topics": "ok",
             "topic settings": "ok", "audit": "ok", "dispatcher": "ok", "partitioning": "ok",
-            "worker clocks": "ok", "sinks": "skipped",
+            "worker clocks": "ok", "sinks": "skipped", "tracing": "skipped",
             "database": "ok",
             "clock": "ok", "project database": "skipped",
         }  # fmt: skip
