@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +79,21 @@ async def test_without_a_broker_the_host_ends_in_time(settings: ClientSettings, 
     assert client.sender is not None
     assert client.sender._thread is not None
     assert not client.sender._thread.is_alive()
+
+
+def test_a_program_that_ends_without_a_broker_says_what_is_lost_and_shows_no_traceback(unused_tcp_port: int) -> None:
+    program = (
+        "import logging; logging.basicConfig()\n"
+        "from episode_monitor_client import created, current_client\n"
+        "current_client().emit(created('p', 'e', 1))\n"
+    )
+    settings = {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{unused_tcp_port}", "EPISODE_EVENTS_FLUSH_SECONDS": "0.5"}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | settings, capture_output=True, text=True, timeout=120,
+        check=True,
+    )  # fmt: skip
+    assert "1 episode events are lost: Kafka did not accept them within 0.5 s" in ran.stderr
+    assert "Traceback" not in ran.stderr, ran.stderr
 
 
 async def test_an_application_with_the_lifespan_tells_what_its_handlers_did_and_why(
