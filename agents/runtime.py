@@ -201,9 +201,9 @@ class Runtime:
         pauses = Pauses()
 
         async def failed(error: BaseException) -> None:
-            reason = await why(error, self.config.kafka)
+            reason, before = await why(error, self.config.kafka), self._waits_for
             self._waits_for = f"waiting for Kafka at {self.config.kafka}: {reason}"
-            if pauses.failures == 1:
+            if self._waits_for != before:  # a broker that came up may refuse the login, which has another mend
                 event = "Kafka is unavailable" if reason.startswith("Kafka does not answer") else "Kafka cannot be used"
                 log.warning(f"{event}; waiting for it", kafka=str(self.config.kafka), reason=reason)
 

@@ -135,7 +135,7 @@ def _of_login(error: BaseException, address: str, access: KafkaAccess) -> str | 
             )
         return (
             f"Kafka at {address} rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, "
-            f"KAFKA_SASL_MECHANISM {access.sasl_mechanism})."
+            f"KAFKA_SASL_MECHANISM {access.sasl_mechanism}); correct them, or give the broker that user."
         )
     if isinstance(error, errors.UnsupportedSaslMechanismError):
         return (

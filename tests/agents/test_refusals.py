@@ -38,11 +38,13 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
 CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "password": (
         "LOGIN", {"security_protocol": "SASL_PLAINTEXT", **LOGIN, "sasl_password": "guessed"},
-        "rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM PLAIN).",
+        "rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM PLAIN); "
+        "correct them, or give the broker that user.",
     ),
     "password over TLS": (
         "LOGINTLS", {"security_protocol": "SASL_SSL", "ssl_cafile": "all", **LOGIN, "sasl_password": "guessed"},
-        "rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM PLAIN).",
+        "rejects this user and password (KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM PLAIN); "
+        "correct them, or give the broker that user.",
     ),
     "mechanism": (
         "LOGIN", {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-256", **LOGIN},
