@@ -5,7 +5,8 @@ import asyncio
 import shutil
 import signal
 import tempfile
-from collections import Counter
+import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,17 +14,19 @@ from typing import Final
 from episode_monitor.demo.guarded import ServerError
 from episode_monitor.demo.server import LocalServer
 
-RESTARTS: Final = 5  # of each program; one that stops more often has a fault to look at
+RESTARTS: Final = 5  # of each program within ten minutes; one that stops more often has a fault to look at
+WITHIN_SECONDS: Final = 600.0
 
 
 class Watch:
     """`programs` are started again, `servers` are not. `say` prints one line."""
 
     def __init__(
-        self, programs: Sequence[LocalServer], servers: Sequence[LocalServer], say: Callable[[str], None]
-    ) -> None:
-        self._programs, self._servers, self._say = programs, servers, say
-        self._restarts: Counter[str] = Counter()
+        self, programs: Sequence[LocalServer], servers: Sequence[LocalServer], say: Callable[[str], None],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._programs, self._servers, self._say, self._now = programs, servers, say, now
+        self._restarted_at: defaultdict[str, list[float]] = defaultdict(list)
 
     async def look(self) -> None:
         """Start again what has stopped. Raises ServerError where that does not help; the logs of all parts stay."""
@@ -32,12 +35,13 @@ class Watch:
                 await self._start_again(part)
 
     async def _start_again(self, part: LocalServer) -> None:
-        how = _how_it_ended(part.returncode)
-        if part in self._servers or self._restarts[part.name] == RESTARTS:
+        how, now = _how_it_ended(part.returncode), self._now()
+        restarted_at = [at for at in self._restarted_at[part.name] if now - at < WITHIN_SECONDS]
+        if part in self._servers or len(restarted_at) == RESTARTS:
             often = f" after {RESTARTS} restarts" if part not in self._servers else ""
             raise ServerError(f"The {part.name} has stopped{often} ({how}); all parts' logs are in {self._keep()}")
-        self._restarts[part.name] += 1
-        number = self._restarts[part.name]
+        self._restarted_at[part.name] = [*restarted_at, now]
+        number = len(restarted_at) + 1
         self._say(f"The {part.name} has stopped ({how}) and is started again ({number} of {RESTARTS}): {part.log_file}")
         try:
             await asyncio.to_thread(part.start)

@@ -60,6 +60,17 @@ async def test_a_program_that_stops_too_often_ends_the_demo_and_its_log_stays(pr
     _assert_log_is_kept(stopped.value)
 
 
+async def test_restarts_of_long_ago_do_not_end_the_demo(program: Program) -> None:
+    lines: list[str] = []
+    moments = iter([0.0, 1.0, 2.0, 3.0, 4.0, 601.5])  # seconds; the first two are ten minutes ago by the last
+    watch = Watch([program], [], lines.append, lambda: next(moments))
+    for _ in range(RESTARTS + 1):
+        kill(program)
+        await watch.look()
+    assert program.is_running
+    assert "is started again (4 of 5)" in lines[-2]
+
+
 async def test_a_server_that_stops_ends_the_demo_at_once_and_its_log_stays(program: Program) -> None:
     watch = Watch([], [program], lambda line: None)
     kill(program)
