@@ -141,7 +141,9 @@ def _act(key: str, what: str, body: dict[str, Any], url: str | None, as_json: bo
         print_json(alert)
     else:
         until = f", silenced until {alert['silenced_until']}" if alert["silenced_until"] else ""
-        print(f"{alert['alert_key']} is {alert['status']} ({reason(alert['reason'])}){until}.")
+        by = alert["acknowledged_by"] if what == "acknowledge" else None
+        why = f"acknowledged by {by}" if by else reason(alert["reason"])
+        print(f"{alert['alert_key']} is {alert['status']} ({why}){until}.")
         before = alert["annotations"].get("acknowledged_before_by")
         if before:
             print(f"{before} had acknowledged it before; both are in `alerts show`.")
