@@ -37,9 +37,8 @@ SERVICE_DATABASE, MONITOR_DATABASE = "project_service", "episode_monitor"
 
 PROGRAMS = Path(sys.executable).parent  # where `episode-monitor` is
 
-# Short, because the embedded broker lets a group begin only after half its session time-out; not shorter, because a
-# worker that a busy machine keeps waiting for half of it ends.
-_SESSION = {"KAFKA_SESSION_TIMEOUT_SECONDS": "8", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3", "FLUSH_INTERVAL_MS": "1000"}
+# Short, because the embedded broker lets a group begin only after half its session time-out.
+_SESSION = {"KAFKA_SESSION_TIMEOUT_SECONDS": "3", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3", "FLUSH_INTERVAL_MS": "1000"}
 
 
 class Stack:
