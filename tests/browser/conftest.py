@@ -100,6 +100,8 @@ def open_page(browser: Browser, started: Start, request: pytest.FixtureRequest) 
             page.on("request", lambda asked: _note_address(asked.url, url, faults))
             given.get("before", lambda page: None)(page)
             page.goto(f"{url}/{place}", wait_until="commit" if "before" in given else "load")
+            if "before" not in given:  # the first view looks like the page and cannot be used like it
+                expect(page.locator(".tools button").first).to_be_visible()
             return page
 
         yield opened

@@ -131,6 +131,7 @@ def test_an_outage_is_marked_without_a_click_and_all_is_asked_for_again_when_it_
     page = open_page(own, refresh=3600)  # so that only the lost connection can tell
     summed(page, 0)
     updated = page.get_by_test_id("updated")
+    expect(updated).not_to_have_text("–")
     before = updated.text_content() or ""
     own.kill9()
     expect(page.locator(".banner")).to_contain_text("does not respond")
