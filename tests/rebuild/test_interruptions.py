@@ -239,6 +239,7 @@ def test_each_kind_of_stored_value_is_built_or_carried_over_and_the_audits_is_no
 
 async def test_switch_and_delete_leave_rows_in_the_audit(stage: Stage, database_url: str) -> None:
     from episode_monitor.storage.audit import AuditQuery
+    from episode_monitor.storage.connecting import DatabaseOptions
     from episode_monitor.storage.storage import open_storage
 
     await give_an_alert(stage)
@@ -249,7 +250,7 @@ async def test_switch_and_delete_leave_rows_in_the_audit(stage: Stage, database_
     stage.in_force(stage.new_id)
     assert (await run("delete", stage.new_id, "--execute", "--confirm", stage.new_id, "--by", "lee")).code == 4
     await succeeds("delete", stage.old_id, "--execute", "--confirm", stage.old_id, "--by", "lee")
-    kept = open_storage(database_url)
+    kept = open_storage(database_url, DatabaseOptions(first_attempt_seconds=60.0))
     await kept.database.connect()
     try:
         rows = (await kept.audit.list(AuditQuery())).items

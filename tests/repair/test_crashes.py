@@ -14,7 +14,7 @@ from episode_monitor.repair.planning import Strategy
 from episode_monitor.repair.store import PostgresPlans
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.database_service import DatabaseAway
-from tests.repair.desk import Desk
+from tests.repair.desk import PATIENT, Desk
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = {"p_1": 2, "p_2": 4, "p_3": 5}
@@ -26,7 +26,7 @@ AFTER_COMMIT = ("after_commit", "before_note_of_commit", "before_events", "after
 @pytest.fixture
 async def kept_desk(database_url: str) -> AsyncIterator[Desk]:
     """A desk whose plans are in PostgreSQL, beside the service's tables."""
-    database = Database(database_url)
+    database = Database(database_url, PATIENT)
     await database.connect()
     desk = Desk(database_url, store=PostgresPlans(database))
     await desk.make_tables()
@@ -129,7 +129,7 @@ async def create(desk: Desk, episode: str, number: int) -> None:
 async def test_of_workers_that_apply_one_plan_at_once_one_does(kept_desk: Desk) -> None:
     """Plans in PostgreSQL, each worker with connections of its own."""
     plan_id = await planned(kept_desk)
-    databases = [Database(kept_desk.url) for _ in range(4)]
+    databases = [Database(kept_desk.url, PATIENT) for _ in range(4)]
     workers = []
     for database in databases:
         await database.connect()
@@ -150,7 +150,7 @@ async def test_of_workers_that_apply_one_plan_at_once_one_does(kept_desk: Desk) 
 
 async def test_plans_survive_the_worker_that_made_them(kept_desk: Desk) -> None:
     made = await kept_desk.repairs.plan("p", Strategy.COMPACT, "mina")
-    other = Database(kept_desk.url)
+    other = Database(kept_desk.url, PATIENT)
     await other.connect()
     assert await PostgresPlans(other).get(made.plan.plan_id) == made
     await other.close()

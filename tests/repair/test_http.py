@@ -13,7 +13,7 @@ from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.storage.database import Database
 from episode_monitor.web.settings import WebSettings
 from models.repair import AutomaticRepair, RepairPlan
-from tests.repair.desk import Desk
+from tests.repair.desk import PATIENT, Desk
 from tests.web.fake_views import FakeViews, fake_app
 
 ROOT = "/monitoring/episodes"
@@ -50,7 +50,7 @@ async def own(request: pytest.FixtureRequest, database_url: str) -> AsyncIterato
     if request.param == "memory":
         yield MemoryPlans()
         return
-    database = Database(database_url)
+    database = Database(database_url, PATIENT)
     await database.connect()
     yield PostgresPlans(database)
     await database.close()

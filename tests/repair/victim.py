@@ -7,7 +7,7 @@ import sys
 
 from episode_monitor.repair.store import PostgresPlans
 from episode_monitor.storage.database import Database
-from tests.repair.desk import Desk
+from tests.repair.desk import PATIENT, Desk
 
 
 async def main(url: str, plan_id: str, project_id: str, verb: str, place: str, *options: str) -> None:
@@ -17,7 +17,7 @@ async def main(url: str, plan_id: str, project_id: str, verb: str, place: str, *
         if passed == place:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    database = Database(url)
+    database = Database(url, PATIENT)
     await database.connect()
     desk = Desk(url, store=PostgresPlans(database), failpoint=die)
     desk.stream.numbers[project_id] = await desk.numbers(project_id)
