@@ -18,7 +18,6 @@ SLOW = {
 # The same, of tests that run only where they are asked for by name, because nothing may run beside them.
 ALONE = {
     "tests/alertmanager_api/test_notifications_side_by_side.py": "a real Alertmanager, and when it notifies of what",
-    "tests/benchmarks/test_equal_work_runs.py": "other frameworks on Apache Kafka, one after the other",
 }
 
 # The same, of tests that use a broker and are not about it. What they use of it, others try on Apache Kafka as well.
