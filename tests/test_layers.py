@@ -72,7 +72,7 @@ def test_our_packages_come_from_this_tree() -> None:
 FROM_THE_CLIENT = {
     "agents/kafka/access.py": {"tokens"},
     "agents/kafka/client.py": {"tokens"},
-    "agents/kafka/refusals.py": {"tokens"},
+    "agents/kafka/refusals.py": {"probes", "tokens"},
     "episode_monitor/checks/integrity_checker.py": {"", "integrity", "kinds"},
     "episode_monitor/service_database/episodes_table.py": {"", "statements"},
     "alert_sinks/kinds/handlers.py": {"handler_process"},

@@ -7,18 +7,16 @@ speaks. No sentence contains a Python class name or a password.
 import asyncio
 import socket
 import ssl
-import struct
 
 from aiokafka import errors
 from aiokafka.errors import KafkaError
 
 from agents.kafka.access import Kafka, KafkaAccess, access_of
 from agents.kafka.client import KafkaUnreachable, NotServed
-from agents.kafka.tls import alert_of, trouble_of_own
+from agents.kafka.tls import trouble_of_own
+from episode_monitor_client.probes import alert_of, speaks_kafka, speaks_tls
 from episode_monitor_client.tokens import COMMAND_SETTING, FILE_SETTING, NoToken
 
-PROBE_SECONDS = 3.0
-_ASKS_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)  # ApiVersions, the oldest form, correlation 7, no client id
 _EXPIRED, _NOT_YET_VALID, _OTHER_HOST, _OTHER_ADDRESS = 10, 9, 62, 64  # OpenSSL's X509_V_ERR_ numbers
 _UNKNOWN_SIGNER = frozenset({2, 18, 19, 20, 21})
 _CLOSED = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, NotServed, errors.KafkaConnectionError)
@@ -176,15 +174,15 @@ async def _of_protocol(address: str, access: KafkaAccess, failure: BaseException
     host, _, port = address.rpartition(":")
     protocol = access.security_protocol
     if access.is_encrypted:
-        if await _answers(host, int(port), None):
+        if await speaks_kafka(host, int(port)):
             plain = "SASL_PLAINTEXT" if access.has_user else "PLAINTEXT"
             return f"Kafka at {address} does not use TLS, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it {plain}."
-        if not await _shakes_hands(host, int(port)):
+        if not await speaks_tls(host, int(port)):
             return None if _is_plain_loss(failure) else _no_kafka(address, access)
-    elif await _shakes_hands(host, int(port)):
+    elif await speaks_tls(host, int(port)):
         encrypted = "SASL_SSL" if access.has_user else "SSL"
         return f"Kafka at {address} accepts TLS only, and KAFKA_SECURITY_PROTOCOL is {protocol}; make it {encrypted}."
-    elif not await _answers(host, int(port), None):
+    elif not await speaks_kafka(host, int(port)):
         return None if _is_plain_loss(failure) else _no_kafka(address, access)
     refused = await _of_own_certificate(host, int(port), access)
     if refused is not None:
@@ -230,31 +228,3 @@ def _no_kafka(address: str, access: KafkaAccess) -> str:
         f"What answers at {address} speaks no Kafka that the monitor knows, or closes every connection; correct "
         f"KAFKA_BOOTSTRAP_SERVERS or KAFKA_SECURITY_PROTOCOL ({access.security_protocol})."
     )
-
-
-async def _shakes_hands(host: str, port: int) -> bool:
-    """Whether the address speaks TLS."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return await _connects(host, port, context, b"")
-
-
-async def _answers(host: str, port: int, context: ssl.SSLContext | None) -> bool:
-    """Whether the address speaks Kafka's protocol."""
-    return await _connects(host, port, context, _ASKS_VERSIONS)
-
-
-async def _connects(host: str, port: int, context: ssl.SSLContext | None, question: bytes) -> bool:
-    try:
-        async with asyncio.timeout(PROBE_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port, ssl=context)
-            try:
-                if not question:
-                    return True
-                writer.write(question)
-                answer = await reader.readexactly(8)
-                return answer[4:] == question[8:12]  # the number of the question
-            finally:
-                writer.transport.abort()
-    except (OSError, TimeoutError, asyncio.IncompleteReadError):
-        return False

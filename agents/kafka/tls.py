@@ -1,16 +1,11 @@
-"""TLS to Kafka: the authorities that are trusted, the monitor's own certificate, and what a broker says of it."""
+"""TLS to Kafka: the authorities that are trusted and the monitor's own certificate."""
 
-import asyncio
 import ssl
-import struct
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 from cryptography import x509
-
-PROBE_SECONDS = 3.0
-_ASKS_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)  # ApiVersions, the oldest form, correlation 7, no client id
 
 
 @cache
@@ -39,22 +34,4 @@ def trouble_of_own(certfile: Path | None, now: datetime | None = None) -> str:
             f"The certificate in KAFKA_SSL_CERTFILE is valid from {own.not_valid_before_utc:%Y-%m-%d} on; check this "
             f"machine's clock."
         )
-    return ""
-
-
-async def alert_of(host: str, port: int, context: ssl.SSLContext) -> str:
-    """The reason of the alert by which a broker ends a connection after the handshake, in OpenSSL's words; "" where
-    there is none. With TLS 1.3 a certificate is refused only then."""
-    try:
-        async with asyncio.timeout(PROBE_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port, ssl=context)
-            try:
-                writer.write(_ASKS_VERSIONS)
-                await reader.readexactly(8)
-            finally:
-                writer.transport.abort()
-    except ssl.SSLError as error:
-        return error.reason or ""
-    except (OSError, TimeoutError, asyncio.IncompleteReadError):
-        pass
     return ""

@@ -5,7 +5,6 @@ aiokafka's own error does not say it, so each address is tried once more.
 
 import asyncio
 import ssl
-import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,16 +12,15 @@ from aiokafka import errors
 from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.protocol.metadata import MetadataRequest
 
+from .probes import alert_of, speaks_kafka, speaks_tls
 from .settings import ClientSettings
 from .tokens import COMMAND_SETTING, FILE_SETTING, BearerAuthenticator, NoToken
 
 TRY_SECONDS = 5.0
-PROBE_SECONDS = 3.0
 _OPTIONS = (
     "security_protocol", "ssl_context", "sasl_mechanism", "sasl_plain_username", "sasl_plain_password",
     "sasl_oauth_token_provider",
 )  # fmt: skip
-_ASKS_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)  # ApiVersions, the oldest form, correlation 7, no client id
 _CERTIFICATES = {  # by OpenSSL's X509_V_ERR_ numbers
     9: "a certificate that is not valid yet; check both clocks",
     10: "a certificate that expired; renew the broker's, or check this machine's clock",
@@ -89,50 +87,21 @@ async def _of_address(host: str, port: int, options: Mapping[str, Any]) -> str |
 
 async def _of_what_is_spoken(host: str, port: int, options: Mapping[str, Any], *, was_let_in: bool) -> str | None:
     where, protocol = f"Kafka at {host}:{port}", options.get("security_protocol", "PLAINTEXT")
-    if protocol.endswith("SSL") and (said := await _alert_of(host, port, options.get("ssl_context"))):
+    if protocol.endswith("SSL") and (said := await _of_own_certificate(host, port, options.get("ssl_context"))):
         return (
             f"{where} requires another certificate of this client ({said}); set KAFKA_SSL_CERTFILE and "
             f"KAFKA_SSL_KEYFILE to one that an authority in the broker's trust store has signed"
         )
     if was_let_in and not protocol.startswith("SASL_"):
         return f"{where} requires a login; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
-    if protocol.endswith("SSL") and await _connects(host, port, None, _ASKS_VERSIONS):
+    if protocol.endswith("SSL") and await speaks_kafka(host, port):
         return f"{where} does not use TLS; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
-    if not protocol.endswith("SSL"):
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        if await _connects(host, port, context, b""):
-            return f"{where} accepts TLS only; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
+    if not protocol.endswith("SSL") and await speaks_tls(host, port):
+        return f"{where} accepts TLS only; correct KAFKA_SECURITY_PROTOCOL ({protocol})"
     return None
 
 
-async def _alert_of(host: str, port: int, context: ssl.SSLContext | None) -> str:
-    """What the broker says of the certificate that this client shows; "": nothing. With TLS 1.3 it says so only after
-    the handshake."""
-    try:
-        async with asyncio.timeout(PROBE_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port, ssl=context or ssl.create_default_context())
-            try:
-                writer.write(_ASKS_VERSIONS)
-                await reader.readexactly(8)
-            finally:
-                writer.transport.abort()
-    except ssl.SSLError as error:
-        said = (error.reason or "").lower().replace("_", " ")
-        return said if any(words in said for words in ("alert", "certificate", "unknown ca")) else ""
-    except (OSError, TimeoutError, asyncio.IncompleteReadError):
-        pass
-    return ""
-
-
-async def _connects(host: str, port: int, context: ssl.SSLContext | None, question: bytes) -> bool:
-    try:
-        async with asyncio.timeout(PROBE_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port, ssl=context)
-            try:
-                writer.write(question)
-                return not question or (await reader.readexactly(8))[4:] == question[8:12]
-            finally:
-                writer.transport.abort()
-    except (OSError, TimeoutError, asyncio.IncompleteReadError):
-        return False
+async def _of_own_certificate(host: str, port: int, context: ssl.SSLContext | None) -> str:
+    """What the broker says of the certificate that this client shows; "": nothing."""
+    said = (await alert_of(host, port, context or ssl.create_default_context())).lower().replace("_", " ")
+    return said if any(words in said for words in ("alert", "certificate", "unknown ca")) else ""
