@@ -4,8 +4,10 @@
 write.
 """
 
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from episode_monitor.settings import korean
 from episode_monitor.settings.settings import SettingRow, settings_table
@@ -77,36 +79,50 @@ COMPOSE_PROFILES=database,service,observability
 """
 
 
+class _Language(NamedTuple):
+    """The words of a page about the settings."""
+
+    head: str
+    columns: str
+    secret: str
+    group: Callable[[str], str]
+    values: Callable[[str], str]
+    unit: Callable[[str], str]
+    meaning: Callable[[SettingRow], str]
+
+
+_ENGLISH = _Language(
+    _SETTINGS_HEAD, "variable | default | value | meaning", "secret", str, str, str, lambda row: row.description
+)
+_KOREAN = _Language(
+    _KOREAN_HEAD, "변수 | 기본값 | 값 | 설명", "시크릿", lambda name: korean.GROUPS[name], korean.values,
+    lambda name: korean.UNITS[name], lambda row: korean.MEANINGS[row.name],
+)  # fmt: skip
+
+
 def settings_markdown() -> str:
     """`docs/settings.md`."""
-    parts = [_SETTINGS_HEAD]
-    for group, rows in groupby(settings_table(), lambda row: row.group):
-        parts.append(f"\n## {group}\n\n| variable | default | value | meaning |\n|---|---|---|---|\n")
-        parts.extend(_line(row) for row in rows)
-    return "".join(parts)
-
-
-def _line(row: SettingRow) -> str:
-    default = f"`{row.default}`" if row.default else "–"
-    unit = f"; {row.unit}" if row.unit else ""
-    secret = "; *secret*" if row.is_secret else ""
-    return f"| `{row.name}` | {default} | {row.values}{unit}{secret} | {row.description} |\n"
+    return _page(_ENGLISH)
 
 
 def korean_settings_markdown() -> str:
     """`docs/settings.ko.md`. Raises KeyError for a text that has no Korean one."""
-    parts = [_KOREAN_HEAD]
+    return _page(_KOREAN)
+
+
+def _page(words: _Language) -> str:
+    parts = [words.head]
     for group, rows in groupby(settings_table(), lambda row: row.group):
-        parts.append(f"\n## {korean.GROUPS[group]}\n\n| 변수 | 기본값 | 값 | 설명 |\n|---|---|---|---|\n")
-        parts.extend(_korean_line(row) for row in rows)
+        parts.append(f"\n## {words.group(group)}\n\n| {words.columns} |\n|---|---|---|---|\n")
+        parts.extend(_line(row, words) for row in rows)
     return "".join(parts)
 
 
-def _korean_line(row: SettingRow) -> str:
+def _line(row: SettingRow, words: _Language) -> str:
     default = f"`{row.default}`" if row.default else "–"
-    unit = f"; {korean.UNITS[row.unit]}" if row.unit else ""
-    secret = "; *시크릿*" if row.is_secret else ""
-    return f"| `{row.name}` | {default} | {korean.values(row.values)}{unit}{secret} | {korean.MEANINGS[row.name]} |\n"
+    unit = f"; {words.unit(row.unit)}" if row.unit else ""
+    secret = f"; *{words.secret}*" if row.is_secret else ""
+    return f"| `{row.name}` | {default} | {words.values(row.values)}{unit}{secret} | {words.meaning(row)} |\n"
 
 
 def env_example() -> str:
