@@ -5,6 +5,9 @@ import psycopg
 from psycopg import sql
 
 from episode_monitor.demo.embedded import EmbeddedPostgres
+from episode_monitor.storage.connecting import DatabaseOptions
+
+PATIENT = DatabaseOptions(first_attempt_seconds=60.0)  # all migrations run in it, and the machine may be busy
 
 _END_SESSIONS = """
 SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'

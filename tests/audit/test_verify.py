@@ -12,10 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from episode_monitor.audit.records import Bare
-from episode_monitor.storage.connecting import DatabaseOptions
 from episode_monitor.storage.storage import open_storage
 from models.audit_checkpoint import AuditCheckpoint, checkpoint_key
 from models.audit_signature import public_text
+from testbed.databases import PATIENT
 from tests.agents.support import producing
 from tests.audit.interruption import pressed_ctrl_c
 from tests.audit.ledger import MONITOR, chain, events, make_topic, write, write_ledger
@@ -314,7 +314,7 @@ async def test_the_checkpoints_in_the_database_prove_the_topic_when_the_ledger_w
 
 
 async def _store(url: str, checkpoints: list[AuditCheckpoint]) -> None:
-    storage = open_storage(url, DatabaseOptions(first_attempt_seconds=60.0))
+    storage = open_storage(url, PATIENT)
     await storage.database.connect()
     for each in checkpoints:
         storage.note_checkpoint(each)

@@ -19,6 +19,7 @@ from episode_monitor.rebuild.building import new_monitor
 from episode_monitor.rebuild.monitors import pair_of
 from episode_monitor.settings.settings import load_settings
 from streams.base import changelog_keys
+from testbed.databases import PATIENT
 from tests.agents.support import created, producing, running, send, until
 from tests.rebuild.support import Stage, ago, give_gaps, has_processed, run, succeeds
 
@@ -239,7 +240,6 @@ def test_each_kind_of_stored_value_is_built_or_carried_over_and_the_audits_is_no
 
 async def test_switch_and_delete_leave_rows_in_the_audit(stage: Stage, database_url: str) -> None:
     from episode_monitor.storage.audit import AuditQuery
-    from episode_monitor.storage.connecting import DatabaseOptions
     from episode_monitor.storage.storage import open_storage
 
     await give_an_alert(stage)
@@ -250,7 +250,7 @@ async def test_switch_and_delete_leave_rows_in_the_audit(stage: Stage, database_
     stage.in_force(stage.new_id)
     assert (await run("delete", stage.new_id, "--execute", "--confirm", stage.new_id, "--by", "lee")).code == 4
     await succeeds("delete", stage.old_id, "--execute", "--confirm", stage.old_id, "--by", "lee")
-    kept = open_storage(database_url, DatabaseOptions(first_attempt_seconds=60.0))
+    kept = open_storage(database_url, PATIENT)
     await kept.database.connect()
     try:
         rows = (await kept.audit.list(AuditQuery())).items

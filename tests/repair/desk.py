@@ -17,15 +17,12 @@ from episode_monitor.repair.repairs import Repairs
 from episode_monitor.repair.store import MemoryPlans, PlanStore
 from episode_monitor.service_database.episodes_table import EpisodesTable
 from episode_monitor.storage.address import Address
-from episode_monitor.storage.connecting import DatabaseOptions
 from examples.project_service.database import SCHEMA
 from models.integrity_views import Applied, ProjectView, SplitView, Suspect
 
 NOW_MS = 1_760_000_000_000
 TABLE = EpisodesTable(version_column="version")
 AS_OF = "2025-10-09T08:53:20.000Z"
-
-PATIENT = DatabaseOptions(first_attempt_seconds=60.0)  # all migrations run in it, and the machine may be busy
 
 
 class Stream:

@@ -14,7 +14,8 @@ from episode_monitor.repair.planning import Strategy
 from episode_monitor.repair.store import PostgresPlans
 from episode_monitor.storage.database import Database
 from episode_monitor.storage.database_service import DatabaseAway
-from tests.repair.desk import PATIENT, Desk
+from testbed.databases import PATIENT
+from tests.repair.desk import Desk
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = {"p_1": 2, "p_2": 4, "p_3": 5}

@@ -13,7 +13,8 @@ from episode_monitor.storage.audit import AuditEntry
 from episode_monitor.storage.database import Database
 from episode_monitor.web.settings import WebSettings
 from models.repair import AutomaticRepair, RepairPlan
-from tests.repair.desk import PATIENT, Desk
+from testbed.databases import PATIENT
+from tests.repair.desk import Desk
 from tests.web.fake_views import FakeViews, fake_app
 
 ROOT = "/monitoring/episodes"

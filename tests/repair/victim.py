@@ -7,7 +7,8 @@ import sys
 
 from episode_monitor.repair.store import PostgresPlans
 from episode_monitor.storage.database import Database
-from tests.repair.desk import PATIENT, Desk
+from testbed.databases import PATIENT
+from tests.repair.desk import Desk
 
 
 async def main(url: str, plan_id: str, project_id: str, verb: str, place: str, *options: str) -> None:
