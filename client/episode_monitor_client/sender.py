@@ -183,9 +183,7 @@ class Sender:
             try:
                 return asyncio.run(self._main())
             except Exception as error:  # the host may have no file left for a loop, for one
-                if (
-                    self._closed
-                ):  # the process ends, and a loop cannot end its threads any more; `close` says what is lost
+                if self._closed:  # the process ends, and a loop cannot end its threads; `close` says what is lost
                     return None
                 self._fault = f"nothing can be sent: {error!r}"
                 log.exception("episode events wait, retrying in %g s", CONNECT_PAUSES_SECONDS[-1])

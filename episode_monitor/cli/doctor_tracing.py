@@ -7,7 +7,7 @@ import httpx
 
 from episode_monitor.access import secret
 from episode_monitor.cli.diagnosis import Diagnosis, DiagnosisLevel
-from episode_monitor.observe.tracing import MISSING, headers_of
+from episode_monitor.observe.tracing import MISSING, headers_of, spans_url
 from episode_monitor.settings.settings import Settings
 
 PART = "tracing"
@@ -28,7 +28,7 @@ async def tracing(settings: Settings) -> Diagnosis:
     headers["Content-Type"] = "application/x-protobuf"
     try:
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
-            answer = await client.post(f"{endpoint.rstrip('/')}/v1/traces", content=b"", headers=headers)
+            answer = await client.post(spans_url(endpoint), content=b"", headers=headers)
     except httpx.TimeoutException:
         why = f"{place} does not answer within {ANSWER_SECONDS:g} s; spans are dropped and alerts go on. Look at it"
         return Diagnosis(PART, DiagnosisLevel.UNREACHABLE, f"{why}, or correct {_WHERE}.")

@@ -58,6 +58,11 @@ def headers_of(setting: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
+def spans_url(endpoint: str) -> str:
+    """Where an endpoint takes spans."""
+    return f"{endpoint.rstrip('/')}/v1/traces"
+
+
 class NotInstalled(Exception):
     """The packages are missing; the message is for people."""
 
@@ -238,6 +243,5 @@ def _sending(config: TracingConfig) -> "SpanProcessor":
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    headers = headers_of(config.headers)
-    exporter = OTLPSpanExporter(f"{config.endpoint.rstrip('/')}/v1/traces", headers=headers, timeout=EXPORT_SECONDS)
+    exporter = OTLPSpanExporter(spans_url(config.endpoint), headers=headers_of(config.headers), timeout=EXPORT_SECONDS)
     return BatchSpanProcessor(exporter)
