@@ -10,6 +10,7 @@ from agents.alerts.history_follower import HistoryStore
 from agents.engine.dead_letter_backoff import DeadLetterBackoff
 from agents.engine.emitter import Failpoint
 from agents.engine.idle import steady_ms
+from agents.engine.stall_guard import running_seconds
 from agents.kafka.access import KafkaAccess
 from agents.kafka.topics import TopicNames
 from agents.tracing import TracePoints
@@ -68,9 +69,10 @@ class Outlets:
 
 @dataclass(frozen=True)
 class Hooks:
-    """What tests replace: the clock, pauses, failpoints."""
+    """What tests replace: the clocks, pauses, failpoints. `running_seconds` tells how long the process stood still."""
 
     steady_ms: Callable[[], int] = steady_ms
+    running_seconds: Callable[[], float] = running_seconds
     backoff: Callable[[], DeadLetterBackoff] = DeadLetterBackoff
     failpoint: Failpoint = lambda name: None
     idle_follows_wall: bool = True

@@ -61,7 +61,7 @@ class Runtime:
     ) -> None:  # fmt: skip
         hooks, topics = hooks or Hooks(), config.topics
         self.config = config
-        self.stall_guard = StallGuard(config.session_timeout_seconds, stop)
+        self.stall_guard = StallGuard(config.session_timeout_seconds, stop, hooks.running_seconds)
         self.producer = Producer(config.kafka, self.stall_guard.check)
         self.ours = Ours(config.monitor_id, now_ms())
         self.writer = Writer(self.producer, topics.alerts, topics.dead_letters, config.monitor_id, outlets.traces)

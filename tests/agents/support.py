@@ -75,7 +75,11 @@ def config_for(kafka: Kafka, prefix: str, folder: Path, **changes: Any) -> Agent
 
 
 class Rig:
-    """One worker. `stops` holds the reasons for which it would have ended its process."""
+    """One worker. `stops` holds the reasons for which it would have ended its process.
+
+    It never takes itself for frozen: it shares its process with the test and its machine with other tests, and a pause
+    of these is not what is tried (`test_stall_guard.py`, with a process of its own).
+    """
 
     def __init__(
         self,
@@ -98,7 +102,7 @@ class Rig:
         )  # fmt: skip
         self.runtime = Runtime(
             msgspec.structs.replace(config, events_partitions=partitions), make_core(), outlets, self.stops.append,
-            clock_ms, Hooks(steady_ms=clock_ms, backoff=backoff, failpoint=failpoint),
+            clock_ms, Hooks(steady_ms=clock_ms, running_seconds=lambda: 0.0, backoff=backoff, failpoint=failpoint),
         )  # fmt: skip
 
     async def _append(self, alert: Alert, partition: int, offset: int) -> bool:
@@ -148,6 +152,9 @@ async def running(rig: Rig, partitions: int | None = 2) -> AsyncIterator[Rig]:
         if partitions is not None:
             await until(lambda: rig.is_live(partitions), "all partitions live")
         yield rig
+    except AssertionError as error:
+        error.add_note(f"reasons for which the worker would have ended: {rig.stops}")
+        raise
     finally:
         await rig.runtime.close()
 

@@ -1,6 +1,7 @@
 """What is painted before the page itself is there, and that nothing moves when the page takes over."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -31,13 +32,17 @@ def trouble(system: System) -> None:
 
 
 class Held:
-    """Holds the page's own script back until it may go on, and notes what is asked for."""
+    """Holds the page's own script back until it may go on, and notes what is asked for. The page's clock stands still
+    and it hears no news: however long that takes, answers are neither too old to be taken over nor known to be."""
 
     def __init__(self) -> None:
         self._routes: list[Route] = []
+        self._news: list[Route] = []  # never answered
         self.asked: list[str] = []
 
     def __call__(self, page: Page) -> None:
+        page.clock.set_fixed_time(datetime.now(UTC))
+        page.route("**/monitoring/episodes/stream*", lambda route: self._news.append(route))
         page.route("**/static/page-*.js", lambda route: self._routes.append(route))
         page.on("request", lambda request: self.asked.append(request.url))
 

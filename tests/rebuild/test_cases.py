@@ -112,18 +112,22 @@ async def test_a_project_that_the_other_topic_lacks_is_named_whatever_its_partit
     assert [(one["project_id"], one["what"]) for one in compared.json["differences"]] == [("left", "record missing")]
 
 
-async def test_after_the_changelog_was_lost_what_fires_is_sent_again_and_it_is_said_what_is_gone(stage: Stage) -> None:
+async def told_and_stopped(stage: Stage) -> None:
+    """The old monitor has a project with open gaps and one without, has notified people, and is stopped."""
     await stage.make_topics()
-    to = ("--to", stage.new_id)
     async with producing(stage.broker) as producer:
         await give_gaps(producer, stage.topics.events, "gaps", 0)
         await send(producer, stage.topics.events, 1, b"whole", created("whole", 1, occurred_at=ago(3)))
         old = stage.desk(stage.old_id)
         async with running(old.rig):
             await has_processed(old, 6)
-    async with connected_admin(KafkaAccess(bootstrap_servers=stage.broker)) as admin:
-        await admin.delete_topics([f"{stage.old_id}-state-changelog"])
-        await until_gone(stage, f"{stage.old_id}-state-changelog")
+            await until(lambda: old.told == ["gaps episode_integrity firing"])
+
+
+async def test_after_the_changelog_was_lost_it_is_said_what_is_gone_and_nobody_is_notified_twice(stage: Stage) -> None:
+    await told_and_stopped(stage)
+    to = ("--to", stage.new_id)
+    await lose(stage, "state-changelog")
     planned = await succeeds("plan", *to)
     assert (planned["cases"], planned["records"]) == (["lost_changelog"], 7)
     assert "waivers and the history of findings are gone" in planned["not_carried_over"][1]
@@ -136,9 +140,32 @@ async def test_after_the_changelog_was_lost_what_fires_is_sent_again_and_it_is_s
     old_notes = [each.standby for each in (await stage.stored(stage.old_id)).values()]
     assert [note is not None and note.is_replaced for note in old_notes] == [True, True], "no old worker goes live"
     new = stage.desk(stage.new_id)
+    async with producing(stage.broker) as producer, running(new.rig):
+        await until(lambda: new.is_settled)
+        await send(producer, stage.topics.events, 1, b"new", failed("new", 1, 0))
+        await until(lambda: bool(new.told))
+        assert new.told == ["new episode_failure_rate firing"], "the dispatcher's state says who was notified of the gap"
+
+
+async def test_after_the_dispatchers_state_was_lost_too_what_fires_is_notified_again(stage: Stage) -> None:
+    await told_and_stopped(stage)
+    to = ("--to", stage.new_id)
+    await lose(stage, "state-changelog")
+    await lose(stage, "dispatch")
+    await succeeds("start", *to)
+    await succeeds("switch", *to, "--execute")
+    new = stage.desk(stage.new_id)
     async with running(new.rig):
         await until(lambda: bool(new.told))
         assert new.told == ["gaps episode_integrity firing"]
+
+
+async def lose(stage: Stage, name: str) -> None:
+    """Delete one of the old monitor's topics."""
+    topic = f"{stage.old_id}-{name}"
+    async with connected_admin(KafkaAccess(bootstrap_servers=stage.broker)) as admin:
+        await admin.delete_topics([topic])
+    await until_gone(stage, topic)
 
 
 async def until_gone(stage: Stage, topic: str) -> None:
