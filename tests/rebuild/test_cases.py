@@ -144,7 +144,7 @@ async def test_after_the_changelog_was_lost_it_is_said_what_is_gone_and_nobody_i
         await until(lambda: new.is_settled)
         await send(producer, stage.topics.events, 1, b"new", failed("new", 1, 0))
         await until(lambda: bool(new.told))
-        assert new.told == ["new episode_failure_rate firing"], "the dispatcher's state says who was notified of the gap"
+        assert new.told == ["new episode_failure_rate firing"], "of the gap, the old one did"
 
 
 async def test_after_the_dispatchers_state_was_lost_too_what_fires_is_notified_again(stage: Stage) -> None:
