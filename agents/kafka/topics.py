@@ -138,6 +138,16 @@ async def ensure_dispatch_topics(
     return counts
 
 
+async def ensure_all_topics(
+    kafka: Kafka, names: TopicNames, events_partitions: int, replication_factor: int | None
+) -> dict[str, int]:
+    """The same for every topic that there should be, in the order of `names.all`."""
+    counts = await ensure_topics(kafka, names, events_partitions, replication_factor)
+    counts |= await ensure_audit_topic(kafka, names, counts[names.events], replication_factor)
+    counts |= await ensure_dispatch_topics(kafka, names, counts[names.alerts], replication_factor)
+    return {name: counts[name] for name in names.all}
+
+
 async def grow_changelog(kafka: Kafka, names: TopicNames) -> int:
     """Give the changelog as many partitions as the events have, and return how many. Raises as `ensure_topics`."""
     async with connected_admin(kafka) as admin:

@@ -72,13 +72,7 @@ async def _topics(*, ensure: bool) -> "tuple[dict[str, int], dict[str, TopicFact
 
     from agents.kafka.refusals import why
     from agents.kafka.topic_check import check_topics
-    from agents.kafka.topics import (
-        TopicMismatch,
-        describe_topics,
-        ensure_audit_topic,
-        ensure_dispatch_topics,
-        ensure_topics,
-    )
+    from agents.kafka.topics import TopicMismatch, describe_topics, ensure_all_topics
     from episode_monitor.access import kafka_access, topic_names
 
     settings = load_settings()
@@ -86,10 +80,9 @@ async def _topics(*, ensure: bool) -> "tuple[dict[str, int], dict[str, TopicFact
     kafka, names = kafka_access(settings), topic_names(settings)
     try:
         if ensure:
-            replicas = settings.topic_replication_factor
-            counts = await ensure_topics(kafka, names, settings.events_partitions, replicas)
-            counts |= await ensure_audit_topic(kafka, names, counts[names.events], replicas)
-            counts |= await ensure_dispatch_topics(kafka, names, counts[names.alerts], replicas)
+            counts = await ensure_all_topics(
+                kafka, names, settings.events_partitions, settings.topic_replication_factor
+            )
         else:
             counts = await describe_topics(kafka, names)
         facts, misfits = await check_topics(kafka, names, settings.kafka_session_timeout_seconds * 1000)

@@ -8,13 +8,18 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from agents.kafka.topics import TopicMismatch, describe_topics, ensure_topics, kafka_trouble
+from agents.kafka.topics import TopicMismatch, describe_topics, ensure_all_topics, ensure_topics, kafka_trouble
+from episode_monitor.access import topic_names
+from episode_monitor.cli.diagnosis import DiagnosisLevel
+from episode_monitor.cli.doctor_topics import topics as topics_of_doctor
 from episode_monitor.demo.ports import free_port
+from episode_monitor.settings.settings import load_settings
 from testbed.monitor_settings import monitor_settings
 from testbed.worker_process import names
 
@@ -49,6 +54,35 @@ async def test_the_command_that_makes_them_prints_its_answer_and_no_log(broker: 
     done = await asyncio.to_thread(subprocess.run, command, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)[env["EVENTS_TOPIC"]] == 8
+
+
+@pytest.mark.parametrize(("seconds", "topics_of_audit"), [("60", 1), ("0", 0)])
+async def test_the_command_that_makes_them_and_doctor_speak_of_the_same_topics(
+    broker: str, topic_prefix: str, seconds: str, topics_of_audit: int
+) -> None:
+    variables = monitor_settings(broker, topic_prefix) | {"AUDIT_CHECKPOINT_SECONDS": seconds}
+    settings = load_settings(variables | {"TOPIC_REPLICATION_FACTOR": "1"})
+    count = 10 + topics_of_audit
+    absent = await topics_of_doctor(settings)
+    assert absent.sentence.removeprefix("Missing: ").partition(";")[0].split(", ") == topic_names(settings).all
+    made = await ensure_all_topics(broker, topic_names(settings), 8, 1)
+    assert list(made) == topic_names(settings).all
+    assert len(made) == count
+    found = await topics_of_doctor(settings)
+    assert found.sentence == f"All {count} are there; {settings.events_topic} has 8 partitions."
+
+
+async def test_doctor_counts_the_topic_of_the_audit_where_it_is_the_only_one_missing(
+    broker: str, topic_prefix: str
+) -> None:
+    settings = load_settings(monitor_settings(broker, topic_prefix) | {"TOPIC_REPLICATION_FACTOR": "1"})
+    wanted = topic_names(settings)
+    await ensure_all_topics(broker, msgspec.structs.replace(wanted, audit=""), 2, 1)
+    found = await topics_of_doctor(settings)
+    assert found.verdict is DiagnosisLevel.OK, "a worker can do without it"
+    assert found.sentence == (
+        f"10 of 11 are seen, all but {wanted.audit} (see audit); {wanted.events} has 2 partitions."
+    )
 
 
 async def test_an_events_topic_that_exists_says_how_many_partitions_there_are(broker: str, topic_prefix: str) -> None:
