@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from agents.runtime import Runtime
 from alert_sinks.sink import Sink
+from alert_sinks.texts.catalogue import Language
 from alert_sinks.trial import trial_alert, tried
 from episode_monitor.deliveries.dead_letters import DeadLetterDesk
 from episode_monitor.deliveries.views import (
@@ -16,6 +17,7 @@ from episode_monitor.deliveries.views import (
     HandleBody,
     Handled,
     Kind,
+    Outcome,
     ReceiverList,
     ReceiverView,
     SinkStatus,
@@ -26,8 +28,9 @@ from episode_monitor.fleet.errors import InvalidQuery
 from episode_monitor.storage.paging import BadQuery, decode_place, encode_place
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.exports import EXPORTED, ExportFormat, export_rows
+from episode_monitor.web.korean import spoken, with_spoken
 from episode_monitor.web.mutations import CheckBody, audited, read_body
-from episode_monitor.web.parameters import Clean, Cursor, Limit
+from episode_monitor.web.parameters import Clean, Cursor, InLanguage, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import returns, takes
@@ -59,7 +62,7 @@ def receiver_router(runtime: Runtime, monitor_id: str, now_ms: Callable[[], int]
     router = APIRouter(prefix=f"{ROOT}/receivers", tags=["receivers"])
 
     @router.get("", responses=returns(ReceiverList))
-    async def receivers(request: Request) -> Response:
+    async def receivers(request: Request, language: InLanguage = Language.EN) -> Response:
         """All receivers in force, with their sinks as this worker sees them."""
 
         async def made() -> ReceiverList:
@@ -70,8 +73,8 @@ def receiver_router(runtime: Runtime, monitor_id: str, now_ms: Callable[[], int]
                     name=name,
                     sinks=[
                         SinkStatus(
-                            sink=sink.name, waiting=waiting.get(sink.name, 0), trouble=troubles.get(sink.name, ""),
-                            switched_off=sink.name in off,
+                            sink=sink.name, waiting=waiting.get(sink.name, 0),
+                            trouble=spoken(troubles.get(sink.name, ""), language), switched_off=sink.name in off,
                         )
                         for sink in sinks
                     ],
@@ -84,7 +87,7 @@ def receiver_router(runtime: Runtime, monitor_id: str, now_ms: Callable[[], int]
 
     @router.post("/{name}/test", responses=returns(TrialResult, problems=(404,), mutation=True),
                  openapi_extra=takes(CheckBody, required=False))  # fmt: skip
-    async def send_sample(request: Request, name: Name) -> Response:
+    async def send_sample(request: Request, name: Name, language: InLanguage = Language.EN) -> Response:
         """Send a sample alert, marked as one, to each sink of a receiver, once and at once."""
         body = await read_body(request, CheckBody)
         sinks = runtime.fanout.receivers.get(name)
@@ -96,8 +99,8 @@ def receiver_router(runtime: Runtime, monitor_id: str, now_ms: Callable[[], int]
         with audited(request, by=by, action="receiver.test", target=name, details={}) as attempt:
             for sink in sinks:
                 reason = await tried(sink, trial_alert(monitor_id, now_ms(), texts), now_ms(), texts)
-                outcome = TrialOutcome(sink=sink.name, outcome="failed" if reason else "delivered", reason=reason)
-                outcomes.append(outcome)
+                outcome: Outcome = "failed" if reason else "delivered"
+                outcomes.append(TrialOutcome(sink=sink.name, outcome=outcome, reason=spoken(reason, language)))
             is_taken = bool(outcomes) and all(each.outcome == "delivered" for each in outcomes)
             attempt.result = "delivered" if is_taken else "failed"
         return done(TrialResult(receiver=name, outcome="delivered" if is_taken else "failed", sinks=outcomes))
@@ -112,8 +115,9 @@ def dead_letter_router(desk: DeadLetterDesk) -> APIRouter:
 
     @router.get("", responses=returns(DeadLetterList))
     async def dead_letters(
-        request: Request, kind: OfKind = None, limit: Limit = 100, cursor: Cursor = None
-    ) -> Response:
+        request: Request, kind: OfKind = None, limit: Limit = 100, cursor: Cursor = None,
+        language: InLanguage = Language.EN,
+    ) -> Response:  # fmt: skip
         """Dead letters that nobody has handled, newest first."""
 
         async def made() -> DeadLetterList:
@@ -121,7 +125,8 @@ def dead_letter_router(desk: DeadLetterDesk) -> APIRouter:
             after = _after(cursor)
             left = [each for each in found if after is None or (each.at, each.id) < after]
             more = encode_place((left[limit - 1].at, left[limit - 1].id)) if len(left) > limit else None
-            return DeadLetterList(dead_letters=left[:limit], total=len(found), next_cursor=more)
+            shown = [with_spoken(letter, language, "detail") for letter in left[:limit]]
+            return DeadLetterList(dead_letters=shown, total=len(found), next_cursor=more)
 
         return await answer(request, made)
 
@@ -132,12 +137,12 @@ def dead_letter_router(desk: DeadLetterDesk) -> APIRouter:
         return export_rows(request, form, "dead-letters", _COLUMNS, rows)
 
     @router.post("/{letter_id}/retry", responses=handled, openapi_extra=takes(HandleBody, required=False))
-    async def retry_dead_letter(request: Request, letter_id: LetterId) -> Response:
+    async def retry_dead_letter(request: Request, letter_id: LetterId, language: InLanguage = Language.EN) -> Response:
         """Send an event to its topic again, or an alert to its sink once; the answer says what became of it."""
         body = await read_body(request, HandleBody)
         by = body.by or caller_of(request).who
         with audited(request, by=by, action="dead_letter.retry", target=letter_id, details={"comment": body.comment}):
-            return done(await desk.retry(letter_id, by, body.comment))
+            return done(with_spoken(await desk.retry(letter_id, by, body.comment), language, "reason"))
 
     @router.post("/{letter_id}/discard", responses=handled, openapi_extra=takes(HandleBody, required=False))
     async def discard_dead_letter(request: Request, letter_id: LetterId) -> Response:

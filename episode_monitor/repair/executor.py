@@ -7,7 +7,7 @@ import structlog
 from episode_monitor.fleet.errors import ViewError
 from episode_monitor.repair.announcer import NotSent
 from episode_monitor.repair.errors import Code, NotChanged, RepairRefused
-from episode_monitor.repair.parts import BY_ITSELF, Parts
+from episode_monitor.repair.parts import BY_MONITOR, Parts
 from episode_monitor.repair.plan_state import KeptPlan, PlanAction, PlanState, Verification, none_along
 from episode_monitor.repair.planning import EpisodeRow
 from episode_monitor.repair.transaction import Transaction
@@ -105,12 +105,12 @@ class Executor:
             last = await self._parts.announcer.announce(kept)
         except NotSent as error:
             return await self._parts.move(
-                kept, self._parts.step(BY_ITSELF, "events wait", str(error)), lease_until_ms=0
+                kept, self._parts.step(BY_MONITOR, "events wait", str(error)), lease_until_ms=0
             )
         self._parts.failpoint("after_events")
         partition, offset = (kept.progress.partition, None) if last is None else last
         return await self._parts.move(
-            kept, self._parts.step(BY_ITSELF, "announced"), pending=None, sent_offset=offset,
+            kept, self._parts.step(BY_MONITOR, "announced"), pending=None, sent_offset=offset,
             partition=None if kept.progress.partition is None else partition,
             lease_until_ms=self._parts.lease_until_ms(),
         )  # fmt: skip
@@ -126,7 +126,7 @@ class Executor:
             found, detail = Verification.INCONCLUSIVE, f"The database could not be read again: {error}"
         if found is kept.progress.verification:
             return kept
-        step = self._parts.step(BY_ITSELF, f"verification {found.value}", detail)
+        step = self._parts.step(BY_MONITOR, f"verification {found.value}", detail)
         kept = await self._parts.move(kept, step, verification=found, lease_until_ms=0)
         if (
             found is Verification.FAILED
@@ -148,10 +148,10 @@ class Executor:
         """Newer episodes keep their numbers where that can be; where they must not be touched, it fails."""
         with_newer = kept.progress.with_newer
         try:
-            return await self.carry_out(kept, PlanAction.ROLLBACK, BY_ITSELF)
+            return await self.carry_out(kept, PlanAction.ROLLBACK, BY_MONITOR)
         except RepairRefused as refused:
             if refused.code is not Code.DATA_MOVED or not with_newer:
                 raise
         return await self.carry_out(
-            await self._parts.store.get(kept.plan.plan_id), PlanAction.ROLLBACK, BY_ITSELF, with_newer=True
+            await self._parts.store.get(kept.plan.plan_id), PlanAction.ROLLBACK, BY_MONITOR, with_newer=True
         )

@@ -17,7 +17,8 @@ from episode_monitor.storage.address import Address
 
 log = structlog.get_logger(__name__)
 
-BY_ITSELF: Final = "automatic"  # the actor in the audit where no person asked
+BY_ITSELF: Final = "automatic"  # the actor of automatic repair, which no person asked for
+BY_MONITOR: Final = "monitor"  # the actor of what follows an act by itself, whoever asked for the act
 
 
 class RepairSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from episode_monitor.repair.audit import entry_follows_for
 from episode_monitor.repair.episodes import Episodes
 from episode_monitor.repair.errors import RepairRefused
 from episode_monitor.repair.executor import Executor
-from episode_monitor.repair.parts import BY_ITSELF, Parts
+from episode_monitor.repair.parts import BY_MONITOR, Parts
 from episode_monitor.repair.plan_state import KeptPlan, PlanAction, PlanState, Verification, changes_of, none_along
 from episode_monitor.repair.store import is_unfinished
 from episode_monitor.service_database.errors import ServiceDatabaseError
@@ -58,11 +58,11 @@ class Recovery:
                 if outcome is None:
                     outcome = await self._compared(episodes, kept, act)
         if outcome == "committed":
-            return await self._executor.committed(kept, act, progress.by or BY_ITSELF)
+            return await self._executor.committed(kept, act, progress.by or BY_MONITOR)
         if outcome == "aborted":
             detail = "the worker stopped during the transaction, which was rolled back"
             return await self._parts.move(
-                kept, self._parts.step(BY_ITSELF, "interrupted", detail), state=act.undone, lease_until_ms=0,
+                kept, self._parts.step(BY_MONITOR, "interrupted", detail), state=act.undone, lease_until_ms=0,
                 **none_along(kept, act.undone),
             )  # fmt: skip
         return kept

@@ -6,17 +6,21 @@ from typing import Annotated, Any, Protocol
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request
+from msgspec.structs import replace
 from starlette.responses import Response
 
+from alert_sinks.texts.catalogue import Language
 from episode_monitor.replay.report import Report
 from episode_monitor.replay_jobs.job import Asked
 from episode_monitor.replay_jobs.jobs import TooManyJobs
 from episode_monitor.replay_jobs.requests import BacktestBody, ReplayBody, Requests
+from episode_monitor.replay_jobs.spoken import spoken_job
 from episode_monitor.web.answers import answer, conditional, done
 from episode_monitor.web.context import context_of
 from episode_monitor.web.costly import TOO_OFTEN, spend
+from episode_monitor.web.korean import with_spoken
 from episode_monitor.web.mutations import CheckBody, audited, read_body
-from episode_monitor.web.parameters import Clean, Limit
+from episode_monitor.web.parameters import Clean, InLanguage, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import Responses, reference, returns, takes
@@ -93,14 +97,20 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
         return _start(request, find_jobs(), asked, "backtest.start")
 
     @router.get("/replays", responses=returns(ReplayJobList))
-    async def list_replays(request: Request, limit: Limit = 50) -> Response:
+    async def list_replays(request: Request, limit: Limit = 50, language: InLanguage = Language.EN) -> Response:
         """The replays and backtests that wait, run, or have ended within a day, newest first, without results."""
-        return await answer(request, lambda: find_jobs().replays(limit))
+
+        async def listed() -> ReplayJobList:
+            kept = await find_jobs().replays(limit)
+            return replace(kept, replays=[with_spoken(job, language, "error") for job in kept.replays])
+
+        return await answer(request, listed)
 
     @router.get("/replays/{job_id}", responses=returns(ReplayJobWithResult, problems=(404, 503)))
-    async def one_replay(request: Request, job_id: JobId) -> Response:
+    async def one_replay(request: Request, job_id: JobId, language: InLanguage = Language.EN) -> Response:
         """State, progress and result of one replay or backtest, whichever worker runs it."""
-        return conditional(request, await find_jobs().replay(job_id), "application/json")
+        job = spoken_job(await find_jobs().replay(job_id), language)
+        return conditional(request, job, "application/json")
 
     async def cancel(request: Request, job_id: JobId) -> Response:
         """Cancel a replay or backtest that waits or runs; its process has ended when this answers."""

@@ -8,6 +8,7 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from alert_sinks.texts.catalogue import Language
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import invalid
 from models.times import epoch_ms, plain_rfc3339
@@ -77,3 +78,6 @@ def range_ms(since: datetime | None, until: datetime | None, names: tuple[str, s
         "since_ms": None if since is None else epoch_ms(since),
         "until_ms": None if until is None else epoch_ms(until),
     }
+
+
+InLanguage = Annotated[Language, Query(description="The language of titles and sentences: en or ko.")]

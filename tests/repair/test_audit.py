@@ -53,8 +53,8 @@ async def test_what_a_request_does_is_one_row_and_what_follows_by_itself_others(
         assert audit.told() == [("mina", "repair.plan", "done")]
         path = f"{ROOT}/repair-plans/{made['plan_id']}"
         await client.post(f"{path}/apply", json=ME)
-        followed = [("automatic", "repair.announced", "done")]
-        passed = [("automatic", "repair.verification_passed", "The stream shows the new numbers.")]
+        followed = [("monitor", "repair.announced", "done")]
+        passed = [("monitor", "repair.verification_passed", "The stream shows the new numbers.")]
         assert audit.told() == [*followed, *passed, ("mina", "repair.apply", "applied")]
         await client.post(f"{path}/rollback", json=ME)
         assert audit.told() == [*followed, *passed, ("mina", "repair.rollback", "rolled_back")]

@@ -272,8 +272,8 @@ async def test_a_check_that_fails_takes_the_repair_back(desk: Desk) -> None:
     kept = await desk.repairs.apply(plan_id, "mina", "p")
     assert kept.progress.state is PlanState.ROLLED_BACK
     assert await desk.numbers("p") == {"p_1": 1, "p_2": 3}
-    assert ("automatic", "verification failed") in steps(kept)
-    assert ("automatic", "rolled_back") in steps(kept)
+    assert ("monitor", "verification failed") in steps(kept)
+    assert ("monitor", "rolled_back") in steps(kept)
 
 
 async def test_what_the_stream_did_not_know_before_is_not_held_against_the_repair(desk: Desk) -> None:
@@ -305,7 +305,7 @@ async def test_events_that_kafka_does_not_take_wait_and_go_at_the_next_look(desk
     desk.stream.broker_is_away = True
     kept = await desk.repairs.apply(await planned(desk), "mina", "p")
     assert kept.progress.pending is not None
-    assert steps(kept)[-1] == ("automatic", "events wait")
+    assert steps(kept)[-1] == ("monitor", "events wait")
     desk.stream.broker_is_away = False
     await desk.another().resume_all()
     kept = await desk.repairs.look(kept.plan.plan_id)

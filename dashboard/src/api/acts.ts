@@ -1,6 +1,7 @@
 // Every change the page makes. Each takes the headers of the person who acts and throws ApiError.
 
 import { api, ok } from "./client";
+import { speaks } from "./reads";
 import type { components } from "./schema";
 
 const ROOT = "/monitoring/episodes";
@@ -19,8 +20,8 @@ export const acts = {
   removeOverride: (override_id: string, headers: Headers) =>
     ok(api.DELETE(`${ROOT}/oncall/overrides/{override_id}`, { params: { path: { override_id } }, headers })),
   letter: (verb: "retry" | "discard", letter_id: string, body: { by: string; comment: string }, headers: Headers) =>
-    ok(api.POST(`${ROOT}/dead-letters/{letter_id}/${verb}`, { params: { path: { letter_id } }, body, headers })),
-  tryReceiver: (name: string, by: string, headers: Headers) => ok(api.POST(`${ROOT}/receivers/{name}/test`, { params: { path: { name } }, body: { by }, headers })),
+    ok(api.POST(`${ROOT}/dead-letters/{letter_id}/${verb}`, { params: { path: { letter_id }, query: { language: speaks() } }, body, headers })),
+  tryReceiver: (name: string, by: string, headers: Headers) => ok(api.POST(`${ROOT}/receivers/{name}/test`, { params: { path: { name }, query: { language: speaks() } }, body: { by }, headers })),
   reloadRules: (by: string, headers: Headers) => ok(api.POST(`${ROOT}/rules/reload`, { body: { by }, headers })),
   backtest: (body: Shapes["BacktestBody"], headers: Headers) => ok(api.POST(`${ROOT}/rules/backtest`, { body, headers })),
   check: (deep_check: boolean, by: string, headers: Headers) => ok(api.POST(`${ROOT}/jobs/integrity/run-check`, { params: { query: { deep_check } }, body: { by }, headers })),

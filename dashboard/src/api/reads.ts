@@ -16,8 +16,8 @@ export type AuditAsked = NonNullable<QueryOf<"/monitoring/episodes/audit">>;
 export type SilencesAsked = NonNullable<QueryOf<"/monitoring/episodes/silences">>;
 export type LettersAsked = NonNullable<QueryOf<"/monitoring/episodes/dead-letters">>;
 
-/** Titles and descriptions come in the language of the page. */
-const speaks = (): "en" | "ko" => (i18next.language === "ko" ? "ko" : "en");
+/** Titles and sentences come in the language of the page. */
+export const speaks = (): "en" | "ko" => (i18next.language === "ko" ? "ko" : "en");
 
 /** 503 with parts is an answer too: the worker is there, and says what is not. */
 async function readiness(signal: AbortSignal): Promise<Readiness> {
@@ -94,13 +94,13 @@ export const reads = {
   rules: () => queryOptions({ queryKey: ["rules"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/rules`, { signal: within(signal) })) }),
   statistics: (from: string) =>
     queryOptions({ queryKey: ["statistics", from], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/alerts/statistics`, { params: { query: { from } }, signal: within(signal) })) }),
-  receivers: () => queryOptions({ queryKey: ["receivers"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/receivers`, { signal: within(signal) })) }),
+  receivers: (language = speaks()) => queryOptions({ queryKey: ["receivers", language], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/receivers`, { params: { query: { language } }, signal: within(signal) })) }),
   letters: (query: LettersAsked) =>
     queryOptions({ queryKey: ["letters", query], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/dead-letters`, { params: { query }, signal: within(signal) })) }),
-  jobs: () => queryOptions({ queryKey: ["jobs"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/jobs`, { params: { query: { limit: 50 } }, signal: within(signal) })) }),
-  replays: () => queryOptions({ queryKey: ["replays"], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/replays`, { params: { query: { limit: 50 } }, signal: within(signal) })) }),
-  replay: (job_id: string) =>
-    queryOptions({ queryKey: ["replay", job_id], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/replays/{job_id}`, { params: { path: { job_id } }, signal: within(signal) })) }),
+  jobs: (language = speaks()) => queryOptions({ queryKey: ["jobs", language], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/jobs`, { params: { query: { limit: 50, language } }, signal: within(signal) })) }),
+  replays: (language = speaks()) => queryOptions({ queryKey: ["replays", language], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/replays`, { params: { query: { limit: 50, language } }, signal: within(signal) })) }),
+  replay: (job_id: string, language = speaks()) =>
+    queryOptions({ queryKey: ["replay", job_id, language], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/replays/{job_id}`, { params: { path: { job_id }, query: { language } }, signal: within(signal) })) }),
   audit: (query: AuditAsked) =>
     queryOptions({ queryKey: ["audit", query], queryFn: ({ signal }) => ok(api.GET(`${ROOT}/audit`, { params: { query }, signal: within(signal) })) }),
   plans: (project_id?: string) =>

@@ -4246,7 +4246,7 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the previous page; the other parameters must not change. */
                 cursor?: string | null;
-                /** @description The language of titles and descriptions: en or ko. */
+                /** @description The language of titles and sentences: en or ko. */
                 language?: components["schemas"]["Language"];
             };
             header?: never;
@@ -4443,7 +4443,7 @@ export interface operations {
     alert_details: {
         parameters: {
             query?: {
-                /** @description The language of titles and descriptions: en or ko. */
+                /** @description The language of titles and sentences: en or ko. */
                 language?: components["schemas"]["Language"];
             };
             header?: never;
@@ -5216,6 +5216,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the previous page; the other parameters must not change. */
                 cursor?: string | null;
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
             };
             header?: never;
             path?: never;
@@ -5411,7 +5413,10 @@ export interface operations {
     };
     retry_dead_letter: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: {
                 /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
                 "Idempotency-Key"?: string;
@@ -6514,6 +6519,8 @@ export interface operations {
             query?: {
                 /** @description The maximum number of entries on a page. */
                 limit?: number;
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
             };
             header?: never;
             path?: never;
@@ -6676,7 +6683,10 @@ export interface operations {
     };
     job: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: never;
             path: {
                 /** @description The job's id. */
@@ -7376,7 +7386,10 @@ export interface operations {
     };
     receivers: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7392,6 +7405,15 @@ export interface operations {
                     "application/json": components["schemas"]["ReceiverList"];
                 };
             };
+            /** @description A parameter is wrong; `code` and `errors` name it. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemBody"];
+                };
+            };
             /** @description Tables are recovering, or a dependency does not answer; see Retry-After. */
             503: {
                 headers: {
@@ -7405,7 +7427,10 @@ export interface operations {
     };
     send_sample: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: {
                 /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
                 "Idempotency-Key"?: string;
@@ -8173,6 +8198,8 @@ export interface operations {
             query?: {
                 /** @description The maximum number of entries on a page. */
                 limit?: number;
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
             };
             header?: never;
             path?: never;
@@ -8312,7 +8339,10 @@ export interface operations {
     };
     one_replay: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: never;
             path: {
                 /** @description The job's id. */

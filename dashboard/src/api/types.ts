@@ -24,6 +24,7 @@ export type RuleFigures = Shapes["RuleAlertFigures"];
 export type Rule = Shapes["RuleView"];
 export type Readiness = Shapes["Readiness"];
 export type DeadLetter = Shapes["DeadLetterView"];
+export type Handled = Shapes["Handled"];
 export type Job = Shapes["JobStatus"];
 export type ReplayJob = Shapes["ReplayJob"];
 export type AuditRow = Shapes["AuditRow"];

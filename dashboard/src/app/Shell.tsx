@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { Outlet, useLocation } from "react-router";
 import { ApiError } from "~/api/client";
 import { reads } from "~/api/reads";
+import { original } from "~/logic/sentences";
 import { Bones } from "~/parts/Answer";
 import { PageFailed } from "~/pages/NotFound";
 import { Guard } from "~/parts/Guard";
@@ -32,7 +33,7 @@ function Connection() {
   return (
     <p className={`banner${lost ? " banner-critical" : ""}`} role="status">
       <Icon name={lost ? "away" : "pending"} />
-      {t(lost ? "banner.lost" : error.code === "recovering" ? "banner.recovering" : "banner.trouble", { detail: error.message })} {since}
+      {t(lost ? "banner.lost" : error.code === "recovering" ? "banner.recovering" : "banner.trouble", { detail: original(error.message) })} {since}
     </p>
   );
 }

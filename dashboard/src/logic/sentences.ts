@@ -44,8 +44,11 @@ export function inWords(text: string): string {
     const [a, b, c, d] = found.slice(1).map(valueOf);
     return i18next.t(key, { a, b, c, d });
   }
-  return text;
+  return original(text);
 }
+
+/** Words that neither this page nor the monitor has in Korean are marked there as the original text. */
+export const original = (text: string): string => (text && !/[가-힣]/.test(text) ? i18next.t("sentence.original", { text }) : text);
 
 /** Why a project is in several partitions and what to do: by the monitor's code, and in its own sentence where that is newer. */
 export function splitText({ cause, detail, partitions }: SplitView): string {

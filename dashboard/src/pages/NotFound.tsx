@@ -2,6 +2,7 @@
 
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
+import { original } from "~/logic/sentences";
 import { State } from "~/parts/Answer";
 
 export function NotFound() {
@@ -20,7 +21,7 @@ export function PageFailed({ error }: { error: unknown }) {
   return (
     <div className="panel">
       <State icon="critical" title={t("broken.title")} action={<button type="button" className="plain outlined" onClick={() => location.reload()}>{t("broken.reload")}</button>}>
-        {error instanceof Error ? error.message : String(error)}
+        {original(error instanceof Error ? error.message : String(error))}
       </State>
     </div>
   );

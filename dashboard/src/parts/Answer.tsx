@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { ApiError } from "~/api/client";
 import { useAgain } from "~/app/refresh";
 import { useFormat } from "~/app/use-format";
+import { original } from "~/logic/sentences";
 import { hasText } from "~/text";
 import { Icon, type IconName } from "./Icon";
 
@@ -41,13 +42,13 @@ const NEWER_ALONE = "with_newer"; // only newer episodes are in the way
 /** What went wrong and what comes next, in a title and a sentence. */
 export function problemTexts(error: unknown, t: (key: never, given?: never) => string): { title: string; detail: string; icon: IconName } {
   const say = t as unknown as (key: string, given?: Record<string, unknown>) => string;
-  if (!(error instanceof ApiError)) return { title: say("problem.unknown"), detail: String(error), icon: "warning" };
+  if (!(error instanceof ApiError)) return { title: say("problem.unknown"), detail: original(String(error)), icon: "warning" };
   const key = `problem.${error.code}`;
   const family = error.status === 0 ? "problem.no_answer" : error.status === 501 ? "problem.not_available" : error.status === 503 ? "problem.unreachable" : "problem.unknown";
   const title = say(hasText(key) ? key : family);
   const next = `${key}.next`;
   const newer = error.code === "data_moved" && error.message.includes(NEWER_ALONE);
-  return { title, detail: newer ? say("problem.data_moved.newer", { option: say("repair.with_newer") }) : hasText(next) ? say(next) : error.message, icon: iconOf(error) };
+  return { title, detail: newer ? say("problem.data_moved.newer", { option: say("repair.with_newer") }) : hasText(next) ? say(next) : original(error.message), icon: iconOf(error) };
 }
 
 export function Failed({ error, action }: { error: unknown; action?: ReactNode }) {

@@ -3,7 +3,7 @@
 export const FIRST_STEPS = {
   "first.title": ["First steps", "먼저 할 일"],
   "first.runbook": ["Runbook of this rule", "이 규칙의 대응 절차"],
-  "first.no_runbook": ["The rule has no runbook_url: with one, its runbook is linked here.", "규칙에 runbook_url이 없습니다. 설정하면 여기에 대응 절차 링크가 표시됩니다."],
+  "first.no_runbook": ["No runbook is linked: set runbook_url in the rule, or RUNBOOK_URL for all rules.", "연결된 대응 절차가 없습니다. 규칙에 runbook_url을 넣거나, 모든 규칙에 적용할 RUNBOOK_URL을 설정하세요."],
   "first.project": ["Open project", "프로젝트 열기"],
   "first.performance": ["Open performance", "성능 열기"],
   "first.letters": ["Dead letters", "처리 불가 레코드"],

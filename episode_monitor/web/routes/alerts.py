@@ -24,6 +24,7 @@ from episode_monitor.web.parameters import (
     AlertKeyPath,
     Clean,
     Cursor,
+    InLanguage,
     Limit,
     Moment,
     OptionalProject,
@@ -57,7 +58,6 @@ AlertKey = Annotated[str | None, Query(max_length=MAX_ALERT_KEY, description="On
 Status = Annotated[TransitionStatus | None, Query(description="Only transitions to this status.")]
 Since = Annotated[Moment | None, Query(description="RFC 3339 with offset; at or after this time.")]
 Until = Annotated[Moment | None, Query(description="RFC 3339 with offset; before this time.")]
-InLanguage = Annotated[Language, Query(description="The language of titles and descriptions: en or ko.")]
 From = Annotated[
     Moment | None,
     Query(alias="from", description="RFC 3339 with offset; firings that began then or later. Default: 30 days before."),

@@ -4,15 +4,18 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request
+from msgspec.structs import replace
 from starlette.responses import Response
 
+from alert_sinks.texts.catalogue import Language
 from episode_monitor.checks.jobs import UNKNOWN_JOB
 from episode_monitor.fleet.errors import Refused
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.context import context_of
 from episode_monitor.web.costly import TOO_OFTEN, spend
+from episode_monitor.web.korean import with_spoken
 from episode_monitor.web.mutations import CheckBody, audited, read_body
-from episode_monitor.web.parameters import Clean, Limit
+from episode_monitor.web.parameters import Clean, InLanguage, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import busy
 from episode_monitor.web.schemas import reference, returns, takes
@@ -58,20 +61,25 @@ async def run_check(request: Request, deep_check: Deep = False) -> Response:
 
 
 @router.get("", responses=returns(JobList))
-async def list_jobs(request: Request, limit: Limit = 50) -> Response:
+async def list_jobs(request: Request, limit: Limit = 50, language: InLanguage = Language.EN) -> Response:
     """The jobs that are kept, newest first."""
-    return await answer(request, lambda: context_of(request).jobs().jobs(limit))
+
+    async def listed() -> JobList:
+        kept = await context_of(request).jobs().jobs(limit)
+        return replace(kept, jobs=[with_spoken(one, language, "error") for one in kept.jobs])
+
+    return await answer(request, listed)
 
 
 @router.get("/{job_id}", responses=returns(JobStatus, problems=(404, 503)))
-async def job(request: Request, job_id: JobId) -> Response:
+async def job(request: Request, job_id: JobId, language: InLanguage = Language.EN) -> Response:
     """State, progress and result of one job."""
 
     async def found() -> JobStatus:
         status = await context_of(request).jobs().job(job_id)
         if status is None:
             raise Refused(UNKNOWN_JOB)
-        return status
+        return with_spoken(status, language, "error")
 
     return await answer(request, found)
 

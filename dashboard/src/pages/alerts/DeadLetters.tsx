@@ -3,8 +3,9 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
-import { reads, type LettersAsked } from "~/api/reads";
-import type { DeadLetter } from "~/api/types";
+import { ApiError } from "~/api/client";
+import { reads, speaks, type LettersAsked } from "~/api/reads";
+import type { DeadLetter, Handled } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { command } from "~/logic/export";
 import { useAct } from "~/parts/ActDialog";
@@ -37,16 +38,21 @@ function Row({ letter, handle }: { letter: DeadLetter; handle: (verb: "retry" | 
   );
 }
 
+/** An alert that its sink refused again stays a dead letter. */
+function isTaken({ outcome, reason }: Handled): void {
+  if (outcome === "failed") throw new ApiError(502, "not_delivered", reason ?? "");
+}
+
 export function DeadLetters() {
   const { t } = useTranslation();
   const format = useFormat();
   const [kind, setKind] = useParameter("kind");
   const [cursor] = useParameter("cursor");
   const [dialog, open] = useAct();
-  const asked = { kind: (kind || null) as LettersAsked["kind"], limit: 50, cursor: cursor || null };
+  const asked = { kind: (kind || null) as LettersAsked["kind"], limit: 50, cursor: cursor || null, language: speaks() };
   const query = useQuery({ ...reads.letters(asked), placeholderData: keepPreviousData });
   const handle = (verb: "retry" | "discard", letter: DeadLetter) =>
-    open({ title: t(`letters.${verb}`), submit: t(`letters.${verb}`), danger: verb === "discard", comment: verb === "discard" ? "required" : "optional", what: <p><code>{letter.id}</code> <span className="note">{t(`letters.${verb}.what`)}</span></p>, run: ({ by, comment, headers }) => acts.letter(verb, letter.id, { by, comment }, headers) });
+    open({ title: t(`letters.${verb}`), submit: t(`letters.${verb}`), danger: verb === "discard", comment: verb === "discard" ? "required" : "optional", what: <p><code>{letter.id}</code> <span className="note">{t(`letters.${verb}.what`)}</span></p>, run: async ({ by, comment, headers }) => isTaken(await acts.letter(verb, letter.id, { by, comment }, headers)) });
   return (
     <section className="panel">
       {dialog}

@@ -8,6 +8,7 @@ import { reads } from "~/api/reads";
 import type { Rule, RuleFigures } from "~/api/types";
 import { useNow } from "~/app/refresh";
 import { useFormat } from "~/app/use-format";
+import { original } from "~/logic/sentences";
 import { useAct } from "~/parts/ActDialog";
 import { Answer } from "~/parts/Answer";
 import { Copy } from "~/parts/Copy";
@@ -68,7 +69,7 @@ export function Rules() {
         <Answer of={query} lines={5}>
           {(data) => (
             <>
-              {data.agree ? null : <div className="notice"><Icon name="warning" /><span>{t("rules.disagree")} {data.disagreements.join(" ")}</span></div>}
+              {data.agree ? null : <div className="notice"><Icon name="warning" /><span>{t("rules.disagree")} {data.disagreements.map(original).join(" ")}</span></div>}
               <div className="table-wrap">
                 <table className="table table-fold">
                   <thead><tr><th>{t("alerts.severity")}</th><th>{t("alert.rule")}</th><th className="num">{t("rules.threshold")}</th><th className="num">{t("rules.window")}</th><th className="num">{t("rules.for")}</th><th className="num">{t("rules.scope")}</th><th className="num">{t("status.firing")}</th><th className="num">{t("status.pending")}</th><th className="num">{t("rules.week")}</th><th className="num" title={t("rules.median")}>{t("rules.to_acknowledge")}</th><th className="num" title={t("rules.median")}>{t("rules.to_resolve")}</th></tr></thead>

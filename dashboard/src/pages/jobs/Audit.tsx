@@ -37,7 +37,7 @@ export function Audit() {
                     {entries.map((row, place) => (
                       <tr key={`${row.at} ${row.target} ${place}`}>
                         <td className="shrink sub"><At at={row.at} /></td>
-                        <td><strong className="name">{actorText(row.who)}</strong> <span className="sub">{sayOr(`role.${row.role}`, row.role)}</span></td>
+                        <td><strong className="name">{actorText(row.who)}</strong> {row.role === row.who ? null : <span className="sub">{sayOr(`role.${row.role}`, row.role)}</span>}</td>
                         <td>{sayOr(`audit.${row.what}`, row.what)}</td>
                         <td className="main-cell name mono">{row.target}</td>
                         <td className={row.result === "done" ? "good" : "name"}>{sayOr(`result.${row.result}`, row.result)}</td>
