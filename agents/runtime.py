@@ -94,6 +94,7 @@ class Runtime:
         self.waits = Waits(self.engine)
         self.app: MonitorApp | None = None
         self._waits_for = f"waiting for Kafka at {config.kafka}"
+        self.kafka_trouble = ""  # while the start waits: why no broker can be used, in one sentence
         self._alerts_partitions = 0  # 0 until it is known
         self._idle_clocks = IdleClocks(self.engine, now_ms, IDLE_MS, hooks.steady_ms)
         self._hooks = hooks
@@ -201,14 +202,15 @@ class Runtime:
         pauses = Pauses()
 
         async def failed(error: BaseException) -> None:
-            reason, before = await why(error, self.config.kafka), self._waits_for
+            before, self.kafka_trouble = self.kafka_trouble, (reason := await why(error, self.config.kafka))
             self._waits_for = f"waiting for Kafka at {self.config.kafka}: {reason}"
-            if self._waits_for != before:  # a broker that came up may refuse the login, which has another mend
+            if reason != before:  # a broker that came up may refuse the login, which has another mend
                 event = "Kafka is unavailable" if reason.startswith("Kafka does not answer") else "Kafka cannot be used"
                 log.warning(f"{event}; waiting for it", kafka=str(self.config.kafka), reason=reason)
 
         await retry(work, failed, pauses)
         if pauses.failures:
+            self.kafka_trouble = ""
             log.info("Kafka answers again")
 
     async def _look_at_waits(self) -> None:

@@ -113,6 +113,7 @@ class WorkerWeb:
             changes=self.changes,
             repairs=self.repairs,
             alert_desk=(lambda: alert_desk) if is_on else refuse,
+            kafka_trouble=lambda: parts.runtime.kafka_trouble,
         )
 
     def _make_process(self) -> Process:

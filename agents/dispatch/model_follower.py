@@ -17,6 +17,7 @@ from agents.time_slices import Slice
 
 log = structlog.get_logger(__name__)
 
+NOT_READ_YET = "not read yet"
 POLL_MS = 500
 FETCH_MAX_WAIT_MS = 100
 POLL_RECORDS = 2_000
@@ -34,7 +35,7 @@ class ReadModelFollower:
         self, topic: str, kafka: Kafka, model: ReadModel, history: HistoryStore | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
-        self.status = "not read yet"
+        self.status = NOT_READ_YET
         self.caught_up = asyncio.Event()  # the changelog was read to its end once
         self.lag = 0  # records that the copy lacks
         self.read_at = 0.0  # monotonic: when it lacked none

@@ -3,6 +3,7 @@
 import msgspec
 
 from agents.dispatch.dispatch_counts import DispatchCounts
+from agents.dispatch.model_follower import NOT_READ_YET
 
 SILENT_SECONDS = 20.0  # an owner says every five seconds that it is there
 BEHIND_SECONDS = 5.0  # a copy may lack what was stored just now
@@ -48,7 +49,7 @@ class DispatchStatus(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _of_copy(self) -> str:
-        if self.copy_problem and self.copy_problem != "not read yet":
+        if self.copy_problem and self.copy_problem != NOT_READ_YET:
             return f"This worker's copy of the dispatcher's state is old: {self.copy_problem}."
         if not self.is_copied:
             return "This worker reads the dispatcher's state."

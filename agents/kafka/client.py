@@ -5,12 +5,14 @@ broker answers, and record why a connection failed. aiokafka has no hook for tha
 """
 
 import asyncio
+import logging
 import random
 import time
 from contextvars import ContextVar
 from typing import Any
 
 import aiokafka.client
+import structlog
 from aiokafka import AIOKafkaClient
 from aiokafka.admin import client as admin_module
 from aiokafka.client import ConnectionGroup
@@ -24,6 +26,8 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from agents.kafka.ending import FAREWELL_SECONDS, end_tasks, farewell
 from episode_monitor_client.tokens import BearerAuthenticator
+
+log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
@@ -41,6 +45,7 @@ class _Noting:
         self.is_over = False
 
 
+_logged: set[str] = set()
 _noting: ContextVar[_Noting | None] = ContextVar("noting", default=None)
 
 
@@ -57,6 +62,20 @@ class NotServed(KafkaConnectionError):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__("the connection was closed at the first question")
+
+
+def _is_said_by_the_caller(record: logging.LogRecord) -> bool:
+    """Each address that fails while no cluster is known yet: the caller gets all of them, and words them."""
+    return record.funcName == "bootstrap" and record.levelno > logging.DEBUG
+
+
+def _log_others(failures: Failures) -> None:
+    """Those beside the one that answered, each once in the life of the process, which has many clients."""
+    for address, error in failures:
+        if address in _logged:
+            continue
+        _logged.add(address)
+        log.warning("an address of KAFKA_BOOTSTRAP_SERVERS cannot be used", address=address, error=_plain(error))
 
 
 def _plain(error: BaseException) -> str:
@@ -136,6 +155,7 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
         token = _noting.set(noting)
         try:
             await super().bootstrap()
+            _log_others(noting.failures)
         except KafkaConnectionError:
             known = {address for address, _ in noting.failures}
             hosts = [f"{host}:{port}" for host, port, _ in self.hosts]
@@ -232,6 +252,7 @@ def take_their_place() -> None:
         module.AIOKafkaClient = Client
     consumer_module.Fetcher = EndingFetcher
     aiokafka.client.create_conn = create_connection
+    aiokafka.client.log.addFilter(lambda record: not _is_said_by_the_caller(record))
 
 
 take_their_place()

@@ -7,6 +7,7 @@ from aiokafka.errors import KafkaError
 from agents.dead_letter_topic import KeptLetter, handled_headers, open_letters
 from agents.engine.producer import Producer
 from agents.kafka.access import Kafka
+from agents.kafka.refusals import why
 from agents.kafka.topics import TopicNames
 from alert_sinks.sink import Sink
 from alert_sinks.texts.catalogue import Texts
@@ -86,9 +87,7 @@ class DeadLetterDesk:
         try:
             return await open_letters(self._kafka, self._topic(kind), self._monitor_id)
         except (KafkaError, OSError) as error:
-            raise Problem(
-                503, "broker_unavailable", f"The topic of dead letters cannot be read ({type(error).__name__})."
-            ) from error
+            raise Problem(503, "broker_unavailable", await why(error, self._kafka)) from error
 
     async def _note(self, kind: Kind, letter: KeptLetter, what: str, by: str, comment: str) -> None:
         topic = self._topic(kind)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from aiokafka.errors import KafkaError
 
+from agents.dispatch.model_follower import NOT_READ_YET
 from agents.dispatch.read_model import ReadModel
 from agents.dispatching import Dispatching
 from episode_monitor.fleet.errors import ALREADY_RESOLVED, UNKNOWN_ALERT
@@ -37,6 +38,12 @@ _REFUSED: dict[Refusal, tuple[int, str]] = {
 }
 
 
+def _not_read(status: str) -> str:
+    if status == NOT_READ_YET:
+        return "The dispatcher's state is being read: try again shortly."
+    return f"{status[0].upper()}{status[1:]}."
+
+
 class DispatchDesk:
     """`now_ms` is the wall clock."""
 
@@ -63,7 +70,7 @@ class DispatchDesk:
     def _model(self) -> ReadModel:
         follower = self._dispatching.follower
         if not follower.caught_up.is_set():
-            raise busy("recovering", f"The dispatcher's state is being read: {follower.status}.", RETRY_SECONDS)
+            raise busy("recovering", _not_read(follower.status), RETRY_SECONDS)
         return self._dispatching.model
 
     async def perform(self, act: Act) -> None:

@@ -16,8 +16,10 @@ _FIRST = (TIME_KEY, "level", "event")  # of a line of JSON; the others follow by
 _CHATTY = (
     "aiokafka", "faust", "mode", "httpx", "httpcore", "asyncio", "yoyo", "uvicorn",
     "agents.app", "agents.fetching.transport",  # where Faust's services log by the names of our subclasses
+    "agents.fetching.consumer_thread",
 )  # fmt: skip
 
+_ROUTINE = "Heartbeat failed for group %s because it is rebalancing"  # aiokafka: each time that a worker comes or goes
 _RETRYING = ("aiokafka", "opentelemetry")  # says so at each of a hundred tries a second while Kafka is away
 
 
@@ -111,6 +113,7 @@ def configure(level: LogLevel, form: LogFormat, process: int | str | None = None
     repeats = Repeats(time.monotonic)
     handler.addFilter(lambda record: not record.name.startswith(_RETRYING) or repeats.filter(record))
     handler.addFilter(_without_traceback)
+    handler.addFilter(lambda record: record.msg != _ROUTINE)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
         logging.getLogger(name).handlers.clear()

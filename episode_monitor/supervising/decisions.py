@@ -83,6 +83,16 @@ class Processes:
         """Whether all are to end."""
         return self._code is not None
 
+    @property
+    def is_rolling(self) -> bool:
+        """Whether a rolling restart is under way."""
+        return self._turn is not None
+
+    def starts_in(self, number: int, now: float) -> float | None:
+        """Seconds until the process at this number is started again; None: it does not wait for that."""
+        place = self._places[number]
+        return round(place.deadline - now, 1) if place.state is _Is.WAITING and place.deadline is not None else None
+
     def begin(self, now: float) -> list[Action]:
         """Start all."""
         return [self._start(number, now) for number in self._places]

@@ -61,6 +61,7 @@ class Supervisor:
         self._processes = Processes(count)
         self._children: dict[int, Child] = {}
         self._started: set[int] = set()
+        self._is_rolling = False
         self._wake, self._waker = os.pipe()
         for end in (self._wake, self._waker):
             os.set_blocking(end, False)
@@ -78,8 +79,15 @@ class Supervisor:
                 self._obey(number)
             self._hear()
             self._do(self._processes.due(time.monotonic()))
+            self._note_rolled()
         log.info("stopped", exit_code=int(self._processes.exit_code))
         return self._processes.exit_code
+
+    def _note_rolled(self) -> None:
+        if self._is_rolling and not self._processes.is_rolling:
+            self._is_rolling = False
+            if not self._processes.is_stopping:
+                log.info("all processes were restarted")
 
     def _wait(self) -> None:
         due, now = self._processes.next_due(), time.monotonic()
@@ -103,6 +111,7 @@ class Supervisor:
         elif number == signal.SIGUSR1 and self._may_restart():
             log.info("restarting the processes one after the other")
             self._do(self._processes.roll(now))
+            self._is_rolling = self._processes.is_rolling
 
     def _may_restart(self) -> bool:
         """Settings that a new process would refuse end all of them, so they are looked at before."""
@@ -128,11 +137,12 @@ class Supervisor:
     def _note_end(self, number: int, child: Child, code: int) -> None:
         del self._children[number]
         child.close()
-        if code == ExitCode.CLEAN or self._processes.is_stopping:
-            log.info("process ended", number=number, pid=child.pid, exit_code=code)
-        else:
-            log.warning("process ended", number=number, pid=child.pid, exit_code=code)
-        self._do(self._processes.ended(number, code, time.monotonic()))
+        say = log.info if code == ExitCode.CLEAN or self._processes.is_stopping else log.warning
+        now = time.monotonic()
+        actions = self._processes.ended(number, code, now)
+        how = {"signal": signal.Signals(-code).name} if code < 0 else {"exit_code": code}
+        say("process ended", number=number, pid=child.pid, **how, starts_in_s=self._processes.starts_in(number, now))
+        self._do(actions)
 
     def _do(self, actions: Iterable[Action]) -> None:
         for action in actions:

@@ -58,7 +58,7 @@ def create_web_app(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.web = context
-    problems.install(app)
+    problems.install(app, context.kafka_trouble)
     parts = (repair_routes, integrity, performance, alerts, rules, audit, jobs, stream, whoami, process, pages)
     for router in (*extra_routers, *(part.router for part in parts)):
         app.include_router(router)

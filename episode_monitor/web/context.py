@@ -54,6 +54,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     audit_is_shared: bool = False  # in one database, by all workers; else each has its own in memory
     now_ms: Callable[[], int] = wall_clock_ms
     alert_desk: Callable[[], AlertDesk]
+    kafka_trouble: Callable[[], str] = str  # while the start waits for Kafka: why, in one sentence
     changes: ChangeFeed = msgspec.field(default_factory=ChangeFeed)
     repairs: AutomaticRepairs | None = None  # None: DATABASE_URL is not set
     idempotency: IdempotencyKeys = msgspec.field(default_factory=lambda: MemoryKeys(wall_clock_ms))

@@ -4,7 +4,7 @@ No stack, exception text of a bug or configuration may get into an answer.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -65,11 +65,15 @@ def busy(code: str, detail: str, retry_after_seconds: float) -> Problem:
     return Problem(503, code, detail, headers={"retry-after": str(seconds)}, extra={"retry_after_seconds": seconds})
 
 
-def install(app: FastAPI) -> None:
-    """Answer every known error of the app as a problem. Unknown ones are the outermost middleware's."""
+def install(app: FastAPI, kafka_trouble: Callable[[], str]) -> None:
+    """Answer every known error of the app as a problem. Unknown ones are the outermost middleware's. While the worker's
+    start waits for Kafka, `kafka_trouble` says why, and nothing recovers before that is mended."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        return to_problem(error).response(whole(request.scope["path"]))
+        problem, trouble = to_problem(error), kafka_trouble()
+        if trouble and problem.code == "recovering":
+            problem.detail = f"{trouble} This worker waits for that."
+        return problem.response(whole(request.scope["path"]))
 
     for kind in (Problem, ViewError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, answer)

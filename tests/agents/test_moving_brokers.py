@@ -1,11 +1,13 @@
 """Brokers that come back elsewhere, that are missing, or that nobody can reach: found again, and said meanwhile."""
 
 import asyncio
+import logging
 import time
 from pathlib import Path
 from typing import cast
 
 import pytest
+import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -98,6 +100,31 @@ async def test_what_came_of_each_address_is_known_where_none_can_be_used() -> No
     assert isinstance(failures.pop(nobody), ConnectionRefusedError)
     assert isinstance(failures.pop(f"127.0.0.1:{gone.port}"), KafkaError | OSError)
     assert failures == {}
+
+
+async def test_addresses_that_fail_are_for_the_caller_to_say_and_not_logged_by_the_library(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = Client(bootstrap_servers=f"127.0.0.1:{free_port()}")
+    with pytest.raises(KafkaUnreachable):
+        await client.bootstrap()
+    await client.close()
+    assert [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+async def test_an_address_that_fails_beside_one_that_answers_is_logged_once(
+    broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiokafka.conn.random.shuffle", lambda hosts: None)
+    nobody = f"127.0.0.1:{free_port()}"
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(2):
+            client = Client(bootstrap_servers=f"{nobody},{broker}")
+            await client.bootstrap()
+            await client.close()
+    assert [(line["event"], line["address"]) for line in lines] == [
+        ("an address of KAFKA_BOOTSTRAP_SERVERS cannot be used", nobody)
+    ]
 
 
 async def test_partitions_that_a_new_connection_can_ask_are_within_reach(broker: str, topic_prefix: str) -> None:

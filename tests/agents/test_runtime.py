@@ -94,10 +94,12 @@ async def test_kafka_away_at_the_start_is_waited_for_and_said(
         starting = asyncio.create_task(rig.runtime.start())
         await until(lambda: "does not answer" in rig.runtime.status)
         assert rig.runtime.status.startswith(f"waiting for Kafka at {server.bootstrap_servers}")
+        assert rig.runtime.kafka_trouble.startswith("Kafka does not answer at")
         assert rig.owned == {}
         await asyncio.to_thread(server.start)
         await starting
         await until(lambda: rig.is_live(2) and rig.runtime.status == "ok")
+        assert rig.runtime.kafka_trouble == ""
         await rig.runtime.close()
     (away,) = [line for line in logs if line["event"] == "Kafka is unavailable; waiting for it"]
     assert away["kafka"] == server.bootstrap_servers

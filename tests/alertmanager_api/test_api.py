@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 
+from agents.dispatch.model_follower import NOT_READ_YET
 from agents.dispatching import Dispatching
 from episode_monitor.alertmanager_api.config_text import config_text
 from episode_monitor.alertmanager_api.fingerprints import fingerprint, in_order
@@ -103,14 +104,24 @@ async def test_each_change_leaves_an_entry_and_a_refused_one_says_why() -> None:
     assert audit[0].request["matchers"] == ['project_id="p1"']
 
 
+FAILED = "the dispatcher's changelog cannot be read: Kafka does not answer at k:1; start it"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (NOT_READ_YET, "The dispatcher's state is being read: try again shortly."),
+        (FAILED, "The dispatcher's changelog cannot be read: Kafka does not answer at k:1; start it."),
+    ],
+)
 @pytest.mark.parametrize("path", ["/status", "/receivers", "/alerts", "/alerts/groups", "/silences", "/silence/s1"])
-async def test_until_the_state_of_the_dispatcher_was_read_each_path_says_so(path: str) -> None:
-    follower = SimpleNamespace(caught_up=asyncio.Event(), status="not read yet")
+async def test_until_the_state_of_the_dispatcher_was_read_each_path_says_so(path: str, status: str, said: str) -> None:
+    follower = SimpleNamespace(caught_up=asyncio.Event(), status=status)
     parts = cast(Dispatching, SimpleNamespace(model=None, follower=follower, act_desk=None))
     async with client_of_parts(parts, []) as client:
         answer = await client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (503, "recovering")
-        assert answer.json()["detail"] == "The dispatcher's state is being read: not read yet."
+        assert answer.json()["detail"] == said
         assert answer.headers["content-type"] == "application/json"  # amtool stops at a type that it does not know
         assert (await client.post("/silences", json=BODY)).status_code == 503
 

@@ -5,10 +5,13 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+from mode import Service
 
+import agents.app  # noqa: F401 - with all of Faust's services that are our own
 from episode_monitor.observe.logs import configure
 from episode_monitor.settings.settings import LogFormat, LogLevel
 
@@ -56,6 +59,24 @@ def test_one_event_is_one_line_of_json_whatever_is_in_it(capsys: pytest.CaptureF
     assert "ValueError: two\nlines" in first["exception"]
     assert "ValueError" in second["exception"]
     assert third["trace_ids"] == ["0af7651916cd43dd8448eb211c80319c"]
+
+
+def test_what_is_routine_in_libraries_is_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(LogLevel.INFO, LogFormat.CONSOLE)
+    logging.getLogger("aiokafka.consumer.group_coordinator").warning(
+        "Heartbeat failed for group %s because it is rebalancing", "m"
+    )
+    for service in services_of(Service):
+        if service.__module__.startswith("agents."):
+            logging.getLogger(service.__module__).info("[^--%s]: Starting...", service.__name__)
+    assert capsys.readouterr().err == ""
+
+
+def services_of(kind: type[Any]) -> Iterator[type[Any]]:
+    subclasses: list[type[Any]] = kind.__subclasses__()
+    for each in subclasses:
+        yield each
+        yield from services_of(each)
 
 
 def test_the_events_that_the_documents_name_are_logged() -> None:

@@ -126,10 +126,24 @@ def test_a_rolling_restart_takes_the_next_when_the_one_before_is_ready() -> None
 
 def test_a_rolling_restart_goes_on_after_150_seconds_without_readiness() -> None:
     processes = running()
+    assert not processes.is_rolling
     processes.roll(10.0)
+    assert processes.is_rolling
     processes.ended(1, 0, 11.0)
     assert processes.due(159.9) == []
     assert processes.due(160.0) == [Send(2, SIGTERM)]
+    processes.ended(2, 0, 161.0)
+    processes.ready(2, 162.0)
+    assert not processes.is_rolling
+
+
+def test_one_that_waits_to_be_started_again_says_for_how_long() -> None:
+    processes = running()
+    assert processes.starts_in(1, 0.5) is None
+    processes.ended(1, -9, 1.0)
+    assert (processes.starts_in(1, 1.0), processes.starts_in(2, 1.0)) == (0.5, None)
+    processes.ended(2, 2, 1.2)
+    assert (processes.starts_in(1, 1.2), processes.exit_code) == (None, 2), "none is started any more"
 
 
 def test_one_that_crashes_in_its_turn_is_waited_for_all_the_same() -> None:

@@ -1,11 +1,13 @@
 """The supervisor with real processes and signals; a stand-in is in the place of each worker."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +40,11 @@ class Supervised:
     def await_words(self, *words: tuple[int, str]) -> None:
         """In any order, and nothing else."""
         until(lambda: sorted(self.words()) == sorted(words), f"journal with {words}, but {self.words()}")
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """Of the log."""
+        found = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in found if line["event"] == event]
 
     def pid(self, number: int) -> int:
         """The newest process at this number."""
@@ -80,6 +87,8 @@ def test_one_that_is_killed_is_replaced_and_all_end_together(running: list[Super
     worker.await_words((1, "started"), (2, "started"), (3, "started"))
     os.kill(worker.pid(2), signal.SIGKILL)
     until(lambda: (2, "replaced") in worker.words(), "process in its place")
+    [end] = worker.lines("process ended")
+    assert (end["level"], end["number"], end["signal"], end["starts_in_s"]) == ("warning", 2, "SIGKILL", 0.5)
     worker.send(signal.SIGTERM)
     assert worker.code() == 0
     assert sorted(worker.words()[-3:]) == [(1, "stopped"), (2, "stopped"), (3, "stopped")]
@@ -122,6 +131,8 @@ def test_they_are_restarted_one_after_the_other(running: list[Supervised], tmp_p
     worker.send(signal.SIGUSR1)
     until(lambda: len(worker.words()) == 6, "both replaced")
     assert worker.words()[2:] == [(1, "stopped"), (1, "replaced"), (2, "stopped"), (2, "replaced")]
+    until(lambda: bool(worker.lines("all processes were restarted")), "end of the restart in the log")
+    assert [(line["exit_code"], "starts_in_s" in line) for line in worker.lines("process ended")] == [(0, False)] * 2
     worker.send(signal.SIGTERM)
     assert worker.code() == 0
 

@@ -212,6 +212,19 @@ async def test_a_recovering_view_is_503_with_retry_after_and_never_zeros(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_while_the_start_waits_for_kafka_a_recovering_view_says_why_and_what_to_do(
+    connect: Connect, views: FakeViews
+) -> None:
+    views.failing = Recovering()
+    trouble = "Kafka does not answer at kafka:9092; start it, or check KAFKA_BOOTSTRAP_SERVERS."
+    answer = await connect(kafka_trouble=lambda: trouble).get(f"{ROOT}/integrity/summary")
+    assert (answer.status_code, answer.json()["code"]) == (503, "recovering")
+    assert answer.json()["detail"] == f"{trouble} This worker waits for that."
+    views.failing = Unreachable("The worker of partition 3 did not answer.")
+    other = await connect(kafka_trouble=lambda: trouble).get(f"{ROOT}/integrity/summary")
+    assert other.json()["detail"] == "The worker of partition 3 did not answer."
+
+
 async def test_a_silent_worker_is_503_in_its_own_words(client: httpx.AsyncClient, views: FakeViews) -> None:
     views.failing = Unreachable("The worker of partition 3 did not answer within 2 s: ask again.")
     answer = await client.get(f"{ROOT}/integrity/project/p1")
