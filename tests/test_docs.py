@@ -71,6 +71,8 @@ GUIDE_NAMES = (
     "reliability",
     "repair",
     "integrity",
+    "architecture",
+    "backfill",
 )
 GUIDES = [(f"docs/{name}.md", f"docs/{name}.ko.md") for name in GUIDE_NAMES]
 READMES = (ROOT / "README.md", ROOT / "README.ko.md")

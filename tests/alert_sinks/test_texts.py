@@ -91,11 +91,11 @@ def test_in_english_an_alert_is_as_the_core_wrote_it() -> None:
         ),
         (
             korean("INTEGRITY_DRIFT", bad=2, window_minutes=None),
-            "프로젝트 proj_1: 스트림과 데이터베이스의 번호 2건 불일치. 목록은 최근 정밀 점검 결과 참고.",
+            "프로젝트 proj_1: 스트림과 데이터베이스의 번호 2건 불일치. 목록은 최근 심화 검사 결과 참고.",
         ),
         (
             korean("INTEGRITY_DRIFT", bad=7, project_id=FLEET, window_minutes=None),
-            "개별 알림이 없는 프로젝트 7개도 스트림과 데이터베이스 불일치. 목록은 최근 정밀 점검 결과 참고.",
+            "개별 알림이 없는 프로젝트 7개도 스트림과 데이터베이스 불일치. 목록은 최근 심화 검사 결과 참고.",
         ),
         (
             korean(project_id=FLEET),
