@@ -43,7 +43,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str  # of all topics, and the monitor's id
     status_file: str
     partitions: int = 4
-    session_timeout_seconds: float = 3.0
+    session_timeout_seconds: float = 6.0  # a pause of half of it ends the process, and busy machines make pauses of 2 s
     rebalance_timeout_seconds: float = 6.0
     flush_interval_seconds: float = 0.2
     stalled_seconds: float = 30.0

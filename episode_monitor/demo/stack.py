@@ -38,7 +38,8 @@ SERVICE_DATABASE, MONITOR_DATABASE = "project_service", "episode_monitor"
 PROGRAMS = Path(sys.executable).parent  # where `episode-monitor` is
 
 # Short, because the embedded broker lets a group begin only after half its session time-out.
-_SESSION = {"KAFKA_SESSION_TIMEOUT_SECONDS": "3", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3", "FLUSH_INTERVAL_MS": "1000"}
+# A pause of half a session ends a worker, and busy machines make pauses of 2 s.
+_SESSION = {"KAFKA_SESSION_TIMEOUT_SECONDS": "5", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "5", "FLUSH_INTERVAL_MS": "1000"}
 
 
 class Stack:

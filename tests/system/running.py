@@ -24,8 +24,8 @@ def worker(broker: str, prefix: str, *, module: str = "episode_monitor", **setti
             **monitor_settings(broker, prefix),
             "EVENTS_PARTITIONS": "4",
             "TOPIC_REPLICATION_FACTOR": "1",
-            "KAFKA_SESSION_TIMEOUT_SECONDS": "3",
-            "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3",
+            "KAFKA_SESSION_TIMEOUT_SECONDS": "5",  # a pause of half of it ends a worker; busy machines make some of 2 s
+            "KAFKA_REBALANCE_TIMEOUT_SECONDS": "5",
             "MONITORING_PORT": str(port),
             **settings,
         }

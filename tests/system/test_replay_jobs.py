@@ -66,7 +66,7 @@ class Running:
 def worker(broker: str, prefix: str, folder: Path) -> Iterator[Running]:
     settings = {
         **monitor_settings(broker, prefix), "EVENTS_PARTITIONS": "2", "TOPIC_REPLICATION_FACTOR": "1",
-        "KAFKA_SESSION_TIMEOUT_SECONDS": "3", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "3",
+        "KAFKA_SESSION_TIMEOUT_SECONDS": "5", "KAFKA_REBALANCE_TIMEOUT_SECONDS": "5",
         "MONITORING_PORT": str(free_port()), "STATE_DIR": str(folder / "state"),
     }  # fmt: skip
     running = Running(settings, folder / "log")
