@@ -81,7 +81,7 @@ async def read_shape(connection: Any, table: EpisodesTable, place: str) -> Shape
     if not rows:
         raise ServiceTableMismatch(
             f"The project service's database at {place} has no table {table.table}: set EPISODES_TABLE to the one that "
-            "it has."
+            "it has, or grant the account of DATABASE_URL USAGE on the table's schema."
         )
     found = {row["name"]: _column(row) for row in rows}
     for setting, name in _named_columns(table):

@@ -123,6 +123,8 @@ def explain(error: BaseException, address: Address) -> Trouble:
             "rights",
             f"{where} denies {address.user!r} what a worker needs ({words}): grant it the role episode_monitor_worker",
         )
+    if state == "42501" and "CONNECT" in f"{words} {getattr(error, 'detail', '')}":
+        return Trouble("rights", f"{where} does not let {address.user!r} connect: grant it CONNECT on the database")
     if state in _KNOWN_STATES:
         code, sentence = _KNOWN_STATES[state]
         return Trouble(code, sentence.format(where=where, user=repr(address.user)))

@@ -126,7 +126,8 @@ _FORMS: Final = (  # of events
     (r"The project service's database at (.+) does not answer in time: check its load, then try again\.",
      "{0}의 프로젝트 서비스 데이터베이스가 제시간에 응답하지 않습니다. 부하를 확인하고 다시 시도하세요."),
     (r"The project service's database at (.+) has no table (\S+): set EPISODES_TABLE to .+\.",
-     "{0}의 프로젝트 서비스 데이터베이스에 {1} 테이블이 없습니다. EPISODES_TABLE을 확인하세요."),
+     "{0}의 프로젝트 서비스 데이터베이스에 {1} 테이블이 없습니다. EPISODES_TABLE을 확인하거나, "
+     "DATABASE_URL의 계정에 테이블이 있는 스키마의 USAGE 권한을 주세요."),
     (r"The project service's database at (.+) denies access \((.+)\): grant the account of DATABASE_URL that right\.",
      "{0}의 프로젝트 서비스 데이터베이스에 권한이 없습니다(원문: {1}). DATABASE_URL의 계정에 권한을 주세요."),
 )  # fmt: skip

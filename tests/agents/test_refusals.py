@@ -1,14 +1,17 @@
 """Why Kafka cannot be used is one sentence that names what was refused and its setting, wherever it is asked."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -23,6 +26,7 @@ from agents.kafka.topics import kafka_trouble
 from episode_monitor.demo.ports import free_port
 from testbed.locked_kafka import SECRET, USER
 from testbed.many_doors import Doors, kafka_with_many_doors
+from tests.system.running import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHONS_WORDS = re.compile(r"\w+Error\b|\[Errno|\[Error|AddressFamily|Traceback|<[A-Z]|object at|Exception")
@@ -129,24 +133,59 @@ def test_every_command_says_it_once_and_nothing_else(doors: Doors, words: tuple[
     for case in ("password", "expired", "plain to TLS"):
         door, options, expected = CASES[case]
         access = access_for(doors, door, options)
-        environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        environment |= {
-            "KAFKA_BOOTSTRAP_SERVERS": str(access), "KAFKA_SECURITY_PROTOCOL": access.security_protocol,
-            "STATE_DIR": str(tmp_path), "COLUMNS": "400",
-        }  # fmt: skip
-        if access.has_user:
-            environment |= {"KAFKA_SASL_USERNAME": USER, "KAFKA_SASL_PASSWORD": "guessed"}
-        if access.ssl_cafile:
-            environment["KAFKA_SSL_CAFILE"] = str(access.ssl_cafile)
         done = subprocess.run(
             [sys.executable, "-m", "episode_monitor", *words], capture_output=True, text=True, check=False, timeout=60,
-            cwd=ROOT, env=environment,
+            cwd=ROOT, env=environment_of(access, tmp_path),
         )  # fmt: skip
         said = done.stdout + done.stderr
         assert done.returncode == 3, said
         assert said.count(f"Kafka at {access} {expected}") == 1, said
         assert not PYTHONS_WORDS.search(said)
         assert "guessed" not in said
+
+
+@pytest.mark.apache
+@pytest.mark.broker
+@pytest.mark.parametrize("case", ["password over TLS", "another authority", "expired", "another host"])
+def test_a_worker_that_waits_says_it_in_one_line_of_its_log_and_on_every_door(
+    doors: Doors, case: str, tmp_path: Path
+) -> None:
+    door, options, expected = CASES[case]
+    access, port, log = access_for(doors, door, options), free_port(), tmp_path / "log"
+    sentence, summary = f"Kafka at {access} {expected}", "/monitoring/episodes/integrity/summary"
+    environment = environment_of(access, tmp_path) | {"MONITORING_PORT": str(port), "LOG_FORMAT": "json"}
+    with log.open("w") as opened:
+        command = [sys.executable, "-m", "episode_monitor", "worker"]
+        worker = subprocess.Popen(command, stdout=opened, stderr=opened, cwd=ROOT, env=environment)
+    try:
+        until(lambda: sentence in log.read_text(), "the sentence in the log", 90)
+        begun_at = time.monotonic()
+        until(lambda: time.monotonic() - begun_at > 5, "several tries more")
+        ready = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=30)
+        answer = httpx.get(f"http://127.0.0.1:{port}{summary}", timeout=30)
+    finally:
+        worker.terminate()
+        code = worker.wait(60)
+    assert (ready.status_code, ready.json()["parts"]["broker"]) == (503, f"waiting for Kafka at {access}: {sentence}")
+    assert (answer.status_code, answer.json()["detail"]) == (503, f"{sentence} This worker waits for that.")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["event"] for line in lines if str(access) in json.dumps(line)] == [
+        "Kafka cannot be used; waiting for it"
+    ]
+    assert (code, "guessed" in log.read_text(), "Traceback" in log.read_text()) == (0, False, False)
+
+
+def environment_of(access: KafkaAccess, folder: Path) -> dict[str, str]:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment |= {
+        "KAFKA_BOOTSTRAP_SERVERS": str(access), "KAFKA_SECURITY_PROTOCOL": access.security_protocol,
+        "STATE_DIR": str(folder), "COLUMNS": "400",
+    }  # fmt: skip
+    if access.has_user:
+        environment |= {"KAFKA_SASL_USERNAME": USER, "KAFKA_SASL_PASSWORD": "guessed"}
+    if access.ssl_cafile:
+        environment["KAFKA_SSL_CAFILE"] = str(access.ssl_cafile)
+    return environment
 
 
 async def test_nobody_there_and_no_such_name_are_told_apart() -> None:

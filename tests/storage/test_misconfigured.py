@@ -70,6 +70,18 @@ async def test_a_role_that_may_create_nothing_is_told_which_right_it_lacks(serve
     await all_written(database)
 
 
+async def test_a_role_that_may_not_connect_is_told_that_and_is_used_once_it_may(
+    server: OwnServer, opened: Opened
+) -> None:
+    server.run("create role stranger login password 'stranger'")
+    server.run("revoke all on database monitor from public")
+    database = opened(f"postgresql://stranger:stranger@127.0.0.1:{server.port}/monitor")
+    await database.connect()
+    assert "does not let 'stranger' connect: grant it CONNECT on the database" in database.status()
+    server.run("grant connect, create on database monitor to stranger")
+    await all_written(database)
+
+
 async def test_a_server_without_a_free_connection_is_said(server: OwnServer, opened: Opened) -> None:
     server.run("create role plain login password 'plain' connection limit 0")
     database = opened(f"postgresql://plain:plain@127.0.0.1:{server.port}/monitor")
