@@ -35,8 +35,9 @@ LANGUAGES: Final = {"en": "en-US", "ko": "ko-KR"}
 THEMES: Final = ("light", "dark")
 WIDTHS: Final = (1440, 1024, 390)
 HEIGHT: Final = 900
-DEMO_SECONDS: Final = 900
+DEMO_SECONDS: Final = 1200
 PATIENCE_SECONDS: Final = 300
+SEEN_SECONDS: Final = 270  # the alerts are that old: a chart has a point for each full minute
 AWAITED: Final = {"episode_integrity:proj_used_twice", "episode_conflict_rate:proj_conflicts"}
 
 Picture = tuple[str, str, str, int]  # page, language, theme, width
@@ -74,7 +75,7 @@ def _settled(page: Page) -> None:
 
 @contextmanager
 def demo() -> Iterator[str]:
-    """The address of the monitor of a demo in which the awaited alerts are active."""
+    """The address of the monitor of a demo in which the awaited alerts have been active for some minutes."""
     with tempfile.TemporaryDirectory(prefix="episode-monitor-pictures-") as folder:
         said = Path(folder) / "said"
         command = [sys.executable, "-P", "-m", "episode_monitor", "demo", "--seconds", str(DEMO_SECONDS)]
@@ -83,6 +84,7 @@ def demo() -> Iterator[str]:
         try:
             url = _until(lambda: _address(said.read_text()), "the demo's address", said)
             _until(lambda: _active(url) >= AWAITED, "its alerts", said)
+            time.sleep(SEEN_SECONDS)
             yield url
         finally:
             if process.poll() is None:

@@ -51,6 +51,7 @@ test("what needs a person leaves out what somebody has taken, and names projects
 test("a phrase of the monitor is translated, and one of another version is shown as it came", () => {
   expect(phraseOf("escalation to who is on call in numbering")).toEqual({ key: "phrase.escalation.schedule", name: "numbering" });
   expect(phraseOf("silenced by alert:rule:p")).toEqual({ key: "phrase.silenced", name: "alert:rule:p" });
+  expect(["the escalation chain goes on if the alert fires", "silence 8f1b expires", "the alert is dropped"].map((text) => phraseOf(text)?.key)).toEqual(["phrase.goes_on", "phrase.silence_expires", "phrase.dropped"]);
   expect(phraseOf("something else")).toBeNull();
 });
 

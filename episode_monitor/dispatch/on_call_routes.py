@@ -20,7 +20,7 @@ from episode_monitor.fleet.errors import InvalidQuery
 from episode_monitor.web.answers import answer, done
 from episode_monitor.web.idempotency import REPLAY, id_of_creation
 from episode_monitor.web.mutations import audited, read_body
-from episode_monitor.web.parameters import Clean
+from episode_monitor.web.parameters import By, Clean
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import returns, takes
@@ -77,10 +77,10 @@ def on_call_router(desk: DispatchDesk, in_force: Callable[[], OnCall]) -> APIRou
         return done(_view(desk, override_id), 201)
 
     @router.delete("/overrides/{override_id}", responses=_CHANGED)
-    async def remove_override(request: Request, override_id: OverrideId) -> Response:
+    async def remove_override(request: Request, override_id: OverrideId, by: By = "") -> Response:
         """The layers count again; answers what was removed."""
         removed = _view(desk, override_id)
-        by = caller_of(request).who
+        by = by.strip() or caller_of(request).who
         with audited(request, by=by, action="override.remove", target=override_id, details={"person": removed.person}):
             await desk.perform(RemoveOverride(override_id=override_id))
         return done(removed)

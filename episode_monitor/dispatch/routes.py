@@ -21,13 +21,14 @@ from episode_monitor.web.answers import answer, done
 from episode_monitor.web.exports import EXPORTED, MOST_ROWS, ExportFormat, export_rows
 from episode_monitor.web.idempotency import REPLAY, id_of_creation
 from episode_monitor.web.mutations import audited, read_body
-from episode_monitor.web.parameters import Clean, Cursor, Limit
+from episode_monitor.web.parameters import By, Clean, Cursor, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.security import caller_of
 from streams.dispatch.inputs import ExpireSilence, SetSilence
 from streams.dispatch.records import SilenceRecord
+from streams.dispatch.silences import preview as hidden
 from streams.dispatch.views import silence_state
 
 MAX_MATCHES = 1000
@@ -75,7 +76,7 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
     @router.post("/preview", responses=returns(SilencePreview, mutation=True), openapi_extra=_PREVIEW)
     async def preview(request: Request) -> Response:
         """The alerts that these matchers fit now; nothing is changed."""
-        found = desk.state().by_label.matching((await read_body(request, PreviewBody)).parsed())
+        found = hidden(desk.state(), (await read_body(request, PreviewBody)).parsed())
         return done(SilencePreview(matches=found[:MAX_MATCHES], total=len(found)))
 
     @router.get("/{silence_id}", responses=returns(SilenceView, problems=(404, 503)))
@@ -94,9 +95,9 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
         return await _set(request, desk, silence_id, "silence.change", 200)
 
     @router.delete("/{silence_id}", responses=_SET)
-    async def expire_silence(request: Request, silence_id: SilenceId) -> Response:
+    async def expire_silence(request: Request, silence_id: SilenceId, by: By = "") -> Response:
         """End a silence now; alerts that still fire are then delivered."""
-        by = caller_of(request).who
+        by = by.strip() or caller_of(request).who
         with audited(request, by=by, action="silence.expire", target=silence_id, details={}):
             await desk.perform(ExpireSilence(silence_id=silence_id, by=by))
         return done(_view(desk, silence_id))

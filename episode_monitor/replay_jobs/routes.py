@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Protocol
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 from msgspec.structs import replace
 from starlette.responses import Response
 
@@ -20,7 +20,7 @@ from episode_monitor.web.context import context_of
 from episode_monitor.web.costly import TOO_OFTEN, spend
 from episode_monitor.web.korean import with_spoken
 from episode_monitor.web.mutations import CheckBody, audited, read_body
-from episode_monitor.web.parameters import Clean, InLanguage, Limit
+from episode_monitor.web.parameters import By, Clean, InLanguage, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import Responses, reference, returns, takes
@@ -32,8 +32,6 @@ PREFIX = "/monitoring/episodes/replays"
 RETRY_SECONDS = 30  # until another job is tried
 
 JobId = Annotated[str, Path(min_length=1, max_length=128, description="The job's id."), Whole, Clean]
-
-By = Annotated[str, Query(max_length=200, description="Your name, for the audit; default: the caller's role."), Clean]
 
 
 class ReplayJobWithResult(ReplayJob, frozen=True, kw_only=True):

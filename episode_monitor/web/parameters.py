@@ -81,3 +81,4 @@ def range_ms(since: datetime | None, until: datetime | None, names: tuple[str, s
 
 
 InLanguage = Annotated[Language, Query(description="The language of titles and sentences: en or ko.")]
+By = Annotated[str, Query(max_length=200, description="Your name, for the audit; default: the caller's role."), Clean]

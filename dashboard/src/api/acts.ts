@@ -15,10 +15,10 @@ export const acts = {
   silence: (body: Shapes["SilenceBody"], headers: Headers) => ok(api.POST(`${ROOT}/silences`, { body, headers })),
   changeSilence: (silence_id: string, body: Shapes["SilenceBody"], headers: Headers) =>
     ok(api.PUT(`${ROOT}/silences/{silence_id}`, { params: { path: { silence_id } }, body, headers })),
-  expireSilence: (silence_id: string, headers: Headers) => ok(api.DELETE(`${ROOT}/silences/{silence_id}`, { params: { path: { silence_id } }, headers })),
+  expireSilence: (silence_id: string, by: string, headers: Headers) => ok(api.DELETE(`${ROOT}/silences/{silence_id}`, { params: { path: { silence_id }, query: { by } }, headers })),
   override: (body: Shapes["OverrideBody"], headers: Headers) => ok(api.POST(`${ROOT}/oncall/overrides`, { body, headers })),
-  removeOverride: (override_id: string, headers: Headers) =>
-    ok(api.DELETE(`${ROOT}/oncall/overrides/{override_id}`, { params: { path: { override_id } }, headers })),
+  removeOverride: (override_id: string, by: string, headers: Headers) =>
+    ok(api.DELETE(`${ROOT}/oncall/overrides/{override_id}`, { params: { path: { override_id }, query: { by } }, headers })),
   letter: (verb: "retry" | "discard", letter_id: string, body: { by: string; comment: string }, headers: Headers) =>
     ok(api.POST(`${ROOT}/dead-letters/{letter_id}/${verb}`, { params: { path: { letter_id }, query: { language: speaks() } }, body, headers })),
   tryReceiver: (name: string, by: string, headers: Headers) => ok(api.POST(`${ROOT}/receivers/{name}/test`, { params: { path: { name }, query: { language: speaks() } }, body: { by }, headers })),

@@ -7083,7 +7083,10 @@ export interface operations {
     };
     remove_override: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Your name, for the audit; default: the caller's role. */
+                by?: string;
+            };
             header?: never;
             path: {
                 /** @description The override's id. */
@@ -9334,7 +9337,10 @@ export interface operations {
     };
     expire_silence: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Your name, for the audit; default: the caller's role. */
+                by?: string;
+            };
             header?: never;
             path: {
                 /** @description The silence's id. */

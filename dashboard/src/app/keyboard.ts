@@ -24,6 +24,8 @@ export function useKeyboard(keys: { help: () => void; again: () => void }): void
   useEffect(() => {
     let wentAt = -Infinity;
     const press = (event: KeyboardEvent) => {
+      const { target: field } = event;
+      if (event.key === "Escape" && !event.isComposing && field instanceof HTMLInputElement && field.type === "search" && !field.value) field.blur();
       const letter = letterOf(event);
       if (letter === null || document.querySelector('[role="dialog"]')) return;
       const target = GO[letter];

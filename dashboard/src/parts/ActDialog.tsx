@@ -2,7 +2,7 @@
 
 import { Modal, TextInput, Textarea } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState, type FormEvent, type ReactNode } from "react";
+import { useEffect, useState, type FormEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "~/api/client";
 import { headersWith, keepToken, token } from "~/app/actor";
@@ -28,6 +28,7 @@ export interface Act {
   preset?: number; // the duration that is chosen at first; default: the first
   confirm?: string; // has to be typed
   danger?: boolean;
+  blocked?: boolean; // something in `extra` is not right yet
   extra?: ReactNode;
   run: (given: Given) => Promise<unknown>;
   done?: (answer: unknown) => void;
@@ -45,6 +46,8 @@ export function ActDialog({ act, close }: { act: Act; close: () => void }) {
   const [typed, setTyped] = useState("");
   const [given, setGiven] = useState(token);
   const [sent, setSent] = useState("");
+  const [from] = useState(() => document.activeElement);
+  useEffect(() => () => void setTimeout(() => from instanceof HTMLElement && from.focus({ preventScroll: true })), [from]);
   const [kept] = useState(token);
   const refusal = useRefusal(kept);
   const mutation = useMutation({
@@ -64,7 +67,7 @@ export function ActDialog({ act, close }: { act: Act; close: () => void }) {
     event.preventDefault();
     if (!mutation.isPending) mutation.mutate();
   };
-  const isReady = by.trim() !== "" && (act.comment !== "required" || comment.trim() !== "") && (act.confirm === undefined || typed === act.confirm);
+  const isReady = !act.blocked && by.trim() !== "" && (act.comment !== "required" || comment.trim() !== "") && (act.confirm === undefined || typed === act.confirm);
   return (
     <Modal opened onClose={close} title={act.title} size="lg" closeButtonProps={{ "aria-label": t("act.close") }}>
       <form className="form" onSubmit={send}>

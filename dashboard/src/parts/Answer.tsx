@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { ApiError } from "~/api/client";
 import { useAgain } from "~/app/refresh";
 import { useFormat } from "~/app/use-format";
-import { original } from "~/logic/sentences";
+import { inWords, original } from "~/logic/sentences";
 import { hasText } from "~/text";
 import { Icon, type IconName } from "./Icon";
 
@@ -48,7 +48,7 @@ export function problemTexts(error: unknown, t: (key: never, given?: never) => s
   const title = say(hasText(key) ? key : family);
   const next = `${key}.next`;
   const newer = error.code === "data_moved" && error.message.includes(NEWER_ALONE);
-  return { title, detail: newer ? say("problem.data_moved.newer", { option: say("repair.with_newer") }) : hasText(next) ? say(next) : original(error.message), icon: iconOf(error) };
+  return { title, detail: newer ? say("problem.data_moved.newer", { option: say("repair.with_newer") }) : hasText(next) ? say(next) : inWords(error.message), icon: iconOf(error) };
 }
 
 export function Failed({ error, action }: { error: unknown; action?: ReactNode }) {

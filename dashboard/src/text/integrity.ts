@@ -155,6 +155,7 @@ export const INTEGRITY = {
   "planstep.verification inconclusive": ["not conclusive", "판단 불가"],
   "planstep.verification skipped": ["not verified", "검증 안 함"],
   "sentence.original": ["{text}", "원문: {text}"],
+  "sentence.layer": ["layer {a}", "{a} 레이어"],
   "sentence.changes": ["{a, change}", "{a, change}"],
   "sentence.changed": ["{a, number} changed", "{a, number} 변경"],
   "sentence.changed.newer": ["{a, number} changed, and {b, newer}", "{a, number} 변경, {b, newer} 포함"],

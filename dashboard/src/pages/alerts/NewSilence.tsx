@@ -62,6 +62,7 @@ export function NewSilence({ silence, close }: { silence?: Silence; close: () =>
         submit: t(silence ? "silence.save" : "act.silence"),
         minutes: ends ? undefined : [15, 60, 240, 1440, 10080],
         preset: 60,
+        blocked: wrong || !matchers.length,
         comment: silence ? "optional" : "required",
         extra: (
           <>

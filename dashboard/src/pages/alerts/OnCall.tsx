@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
 import type { Shift } from "~/api/types";
+import { inWords } from "~/logic/sentences";
 import { ActDialog, useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
 import { Ago, At } from "~/parts/Moment";
@@ -37,7 +38,7 @@ function Schedule({ shift, override }: { shift: Shift; override: () => void }) {
   return (
     <tr>
       <td className="name strong">{shift.schedule}</td>
-      <td>{person(shift.person)}<div className="sub name">{shift.source}</div></td>
+      <td>{person(shift.person)}<div className="sub name">{inWords(shift.source)}</div></td>
       <td className="sub">{shift.until ? <At at={shift.until} /> : "–"}</td>
       <td>{shift.next ? <>{shift.next.person === shift.person ? <span className="sub">{t("oncall.stays")}</span> : person(shift.next.person)} <span className="sub">{shift.next.since ? <At at={shift.next.since} /> : null}</span></> : "–"}</td>
       <td className="name">{shift.receiver}</td>
@@ -67,7 +68,7 @@ function Overrides() {
                       <td className="sub"><At at={one.since} /></td>
                       <td className="sub"><At at={one.until} /> (<Ago at={one.until} />)</td>
                       <td className="name">{one.by}<div className="sub name">{one.comment}</div></td>
-                      <td className="acts"><button type="button" className="plain" onClick={() => open({ title: t("oncall.override.remove"), submit: t("oncall.override.remove"), comment: "none", what: <strong className="name">{one.person}</strong>, run: ({ headers }) => acts.removeOverride(one.id, headers) })}>{t("oncall.override.remove")}</button></td>
+                      <td className="acts"><button type="button" className="plain" onClick={() => open({ title: t("oncall.override.remove"), submit: t("oncall.override.remove"), comment: "none", what: <strong className="name">{one.person}</strong>, run: ({ by, headers }) => acts.removeOverride(one.id, by, headers) })}>{t("oncall.override.remove")}</button></td>
                     </tr>
                   ))}
                 </tbody>

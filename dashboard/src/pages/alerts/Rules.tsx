@@ -9,6 +9,7 @@ import type { Rule, RuleFigures } from "~/api/types";
 import { useNow } from "~/app/refresh";
 import { useFormat } from "~/app/use-format";
 import { original } from "~/logic/sentences";
+import { withUnit } from "~/logic/units";
 import { useAct } from "~/parts/ActDialog";
 import { Answer } from "~/parts/Answer";
 import { Copy } from "~/parts/Copy";
@@ -32,7 +33,7 @@ function Row({ rule, marked, figures }: { rule: Rule; marked: boolean; figures: 
     <tr className={marked ? "marked" : ""}>
       <td className="shrink"><SeverityTag severity={rule.severity} /></td>
       <td className="main-cell"><strong className="name">{rule.rule_id}</strong><div className="sub name">{rule.description}</div></td>
-      <td className="num" data-label={t("rules.threshold")}>{rule.threshold_text}{method ? <div className="sub">{method}</div> : null}</td>
+      <td className="num" data-label={t("rules.threshold")}>{method || format.language === "en" ? rule.threshold_text : withUnit(rule.alert_type, String(rule.threshold), format.language)}{method ? <div className="sub">{method}</div> : null}</td>
       <td className="num" data-label={t("rules.window")}>{rule.window_minutes ? format.duration(rule.window_minutes * 60) : "–"}</td>
       <td className="num" data-label={t("rules.for")}>{rule.for_seconds ? format.duration(rule.for_seconds) : "–"}</td>
       <td className="num" data-label={t("rules.scope")}>{sayOr(`scope.${rule.scope}`, rule.scope)}</td>

@@ -47,7 +47,7 @@ export function Silences() {
   const asked = { state: (state || null) as SilencesAsked["state"], limit: 100, cursor: cursor || null };
   const query = useQuery(reads.silences(asked));
   const expire = (silence: Silence) =>
-    open({ title: t("silence.expire"), submit: t("silence.expire"), comment: "none", what: <code className="name">{silence.matchers.map(matcherText).join(", ")}</code>, run: ({ headers }) => acts.expireSilence(silence.id, headers) });
+    open({ title: t("silence.expire"), submit: t("silence.expire"), comment: "none", what: <code className="name">{silence.matchers.map(matcherText).join(", ")}</code>, run: ({ by, headers }) => acts.expireSilence(silence.id, by, headers) });
   return (
     <section className="panel">
       {dialog}

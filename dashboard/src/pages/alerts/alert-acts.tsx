@@ -38,8 +38,8 @@ export function useEndSilence() {
         <p className="note">{t("act.unsilence.what")}</p>
       </>
     ),
-    run: async ({ headers }) => {
-      for (const id of silences) await acts.expireSilence(id, headers);
+    run: async ({ by, headers }) => {
+      for (const id of silences) await acts.expireSilence(id, by, headers);
     },
   });
 }

@@ -4,7 +4,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import { useFormat } from "~/app/use-format";
-import { actorText } from "~/logic/sentences";
+import { actorText, inWords } from "~/logic/sentences";
 import { command } from "~/logic/export";
 import { Answer, State } from "~/parts/Answer";
 import { Export } from "~/parts/Export";
@@ -40,7 +40,7 @@ export function Audit() {
                         <td><strong className="name">{actorText(row.who)}</strong> {row.role === row.who ? null : <span className="sub">{sayOr(`role.${row.role}`, row.role)}</span>}</td>
                         <td>{sayOr(`audit.${row.what}`, row.what)}</td>
                         <td className="main-cell name mono">{row.target}</td>
-                        <td className={row.result === "done" ? "good" : "name"}>{sayOr(`result.${row.result}`, row.result)}</td>
+                        <td className={row.result === "done" ? "good" : "name"}>{sayOr(`result.${row.result}`, row.result.includes(" ") ? inWords(row.result) : row.result)}</td>
                       </tr>
                     ))}
                   </tbody>
