@@ -17,7 +17,7 @@ from models.alert import Alert, AlertStatus
 from models.times import rfc3339
 from streams.alerting import rule_types
 from streams.alerting.core import Core
-from streams.rates.operation_series import rate_percentage
+from streams.base.packed_counts import rate_percentage
 
 MAX_SPLITS = 100  # named; all are counted
 MAX_PROJECTS = 100  # whose digests are listed without being asked for

@@ -9,7 +9,7 @@ from streams.alerting.rule import Rule
 from streams.alerting.rule_state import RuleState, state_of
 from streams.alerting.statistics import BurnRate
 from streams.alerting.verdict import Verdict
-from streams.rates.operation_series import rate_percentage
+from streams.base.packed_counts import rate_percentage
 
 _PERCENT_95 = 95.0
 

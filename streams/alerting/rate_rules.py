@@ -57,9 +57,7 @@ class RateRule:
 
     def judged(self, series: OperationSeries) -> Verdict:
         """On the windows of a project."""
-        verdict = self.verdict(series.windows[self.window_index].total)
-        short = self.short
-        return verdict if short is None else _both(verdict, short.judged(series))
+        return self.judged_on(series.totals())
 
     def judged_on(self, totals: Sequence[int]) -> Verdict:
         """On the tallies of all windows, in the order of their lengths."""
@@ -91,9 +89,9 @@ class RateRule:
         return min((second for second in found if second is not None), default=None)
 
     def _next_check_second(self, series: OperationSeries, verdict: Verdict, is_active: bool) -> int | None:
-        window = series.windows[self.window_index]
-        if not window.total:
+        if verdict.calm_reason is Reason.NO_OPERATIONS:
             return None
+        window = series.windows[self.window_index]
         if verdict.crossed or is_active:
             return series.next_to_leave(window)
         bad, whole = verdict.bad, verdict.whole

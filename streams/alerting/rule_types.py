@@ -14,8 +14,8 @@ from streams.alerting.rule import JudgedProject, Rule, RuleType
 from streams.alerting.statistics import Cusum
 from streams.alerting.verdict import Measurement, Reason, Verdict
 from streams.base import packed_counts
+from streams.base.packed_counts import rate_percentage
 from streams.base.sketch import RELATIVE_ACCURACY, quantile_seconds
-from streams.rates.operation_series import rate_percentage
 
 ALL_PROJECTS = "All projects"
 SLOW_SHARE = Decimal(5)  # percent: p95 is above a limit when more than this share of the endings is

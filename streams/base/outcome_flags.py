@@ -94,11 +94,6 @@ class Sums:
         """Whether nothing is counted."""
         return not self.clean if not self.rest else not self.total
 
-    def has_none(self, fields: int) -> bool:
-        """Whether these fields, given as a tally's bits, are 0; none of them may be one that clean operations count
-        for."""
-        return not self.rest or not self.total & fields
-
     def clear(self) -> None:
         """Back to nothing."""
         self.clean = self.clean_us = 0

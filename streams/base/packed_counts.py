@@ -45,6 +45,11 @@ def average_seconds(tally: int) -> float | None:
     return None if timed == 0 else microseconds(tally) / timed / 1e6
 
 
+def rate_percentage(part: int, whole: int) -> float | None:
+    """A percentage for people; None without operations, so that it can never be mistaken for zero."""
+    return None if whole == 0 else 100.0 * part / whole
+
+
 def mask(shift: int) -> int:
     """`tally & mask(shift)` is 0 exactly where that count is 0."""
     return _FIELD_MASK << shift

@@ -123,7 +123,7 @@ class Chunk:
         if offset != self._first + self._size or len(episode) != len(self._prefix) + width - 2:
             return False
         cut = common_length(self._prefix, episode)
-        if not self._widen(cut):
+        if cut < len(self._prefix) and not self._widen(cut):
             return False
         self._rows += _HEADS[self._width - 2] + episode[cut:]
         self._size += 1

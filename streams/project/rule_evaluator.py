@@ -21,11 +21,11 @@ def evaluate(core: Core, state: ProjectState, at_ms: int, emits: list[Alert], tr
     """Judge every rule at an event time; the transitions go to `emits`."""
     state.watchful = False
     check = 0
+    totals = state.series.totals()
     for rate in core.rates:
-        window = state.series.windows[rate.window_index]
-        if rate.rule_id not in state.alerts and window.has_none(rate.bad_mask):
+        if rate.rule_id not in state.alerts and not totals[rate.window_index] & rate.bad_mask:
             continue  # content, and only an event can change that
-        verdict = rate.judged(state.series)
+        verdict = rate.judged_on(totals)
         if verdict.crossed or rate.rule_id in state.alerts:
             _keep(core, state, core.rules.by_id[rate.rule_id], verdict, at_ms, emits, trace)
         is_active = rate.rule_id in state.alerts

@@ -42,6 +42,10 @@ class OperationSeries:
         self._last_minute: i64 = -1  # the one last added to, and its pane: events come mostly in order
         self._last = _NONE
 
+    def totals(self) -> list[int]:
+        """The tallies of all windows, in the order of their lengths."""
+        return [window.total for window in self.windows]
+
     def add(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Count one operation at an epoch second."""
         minute: i64 = second // 60
@@ -293,8 +297,3 @@ class OperationSeries:
         self._last_minute = -1
         self.hours = {hour: pane_codec.decode(pane) for hour, pane in encoded[2]}
         self.rebuild_windows(self.now_second // 60 if minute is None else minute)
-
-
-def rate_percentage(part: int, whole: int) -> float | None:
-    """A percentage for people; None without operations, so that it can never be mistaken for zero."""
-    return None if whole == 0 else 100.0 * part / whole

@@ -12,7 +12,7 @@ from models.times import rfc3339
 from streams.base import packed_counts
 from streams.base.calendar import Calendar
 from streams.base.sketch import Sketch, merge, quantile_seconds
-from streams.rates.operation_series import OperationSeries, rate_percentage
+from streams.rates.operation_series import OperationSeries
 
 MINUTE_TREND_HOURS = 2  # up to so many hours the trend has a point a minute
 FLEET_HOURS, PROJECT_HOURS = 168, 24  # whole ones that are kept; a test compares them with what keeps them
@@ -115,7 +115,7 @@ def _figures(measured: Measured) -> dict[str, Any]:
     """The fields that both views have, by name."""
     operations, sketch = measured
     attempted, ended, failed, conflicted, retried = (packed_counts.field(operations, shift) for shift in COUNTS)
-    failure = rate_percentage(failed, ended)
+    failure = packed_counts.rate_percentage(failed, ended)
     return {
         "attempted_operations": attempted,
         "ended_operations": ended,
@@ -124,8 +124,8 @@ def _figures(measured: Measured) -> dict[str, Any]:
         "retried_operations": retried,
         "success_rate_percentage": None if failure is None else 100.0 - failure,
         "failure_rate_percentage": failure,
-        "conflict_rate_percentage": rate_percentage(conflicted, attempted),
-        "retry_rate_percentage": rate_percentage(retried, ended),
+        "conflict_rate_percentage": packed_counts.rate_percentage(conflicted, attempted),
+        "retry_rate_percentage": packed_counts.rate_percentage(retried, ended),
         "average_duration_seconds": packed_counts.average_seconds(operations),
         "p95_duration_seconds": quantile_seconds(sketch, 0.95),
         "p99_duration_seconds": quantile_seconds(sketch, 0.99),

@@ -17,7 +17,7 @@ from streams.partition.partition import Partition
 from streams.project.project_state import ProjectState
 from streams.project.state_codec import read_head
 from streams.rates import performance
-from streams.rates.operation_series import OperationSeries, rate_percentage
+from streams.rates.operation_series import OperationSeries
 
 STEP = 32  # projects between two steps, about 0.3 ms
 
@@ -117,7 +117,7 @@ def ranked(found: Found, window_minutes: int) -> RankedProject:
         failed_operations=failed,
         conflicted_operations=conflicted,
         retried_operations=retried,
-        conflict_rate_percentage=rate_percentage(conflicted, attempted),
+        conflict_rate_percentage=packed_counts.rate_percentage(conflicted, attempted),
         average_duration_seconds=packed_counts.average_seconds(tally),
         p95_duration_seconds=quantile_seconds(sketch, 0.95),
     )

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from streams.base import packed_counts
 from streams.base.outcome_flags import FAILED, TIMED
+from streams.base.packed_counts import rate_percentage
 from streams.base.sketch import Sketch, bin_of, merge, quantile_seconds
-from streams.rates.operation_series import OperationSeries, rate_percentage
+from streams.rates.operation_series import OperationSeries
 from tests.streams.driving import START_MS, examples
 
 START = START_MS // 1000

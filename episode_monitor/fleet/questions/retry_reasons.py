@@ -7,7 +7,7 @@ from episode_monitor.fleet.local_state import LocalPart, LocalState, parts_of_fl
 from episode_monitor.fleet.question import OfProject, OfProjectParts, Question
 from models.performance_views import RetryReason, RetryReasons
 from models.times import rfc3339
-from streams.rates.operation_series import rate_percentage
+from streams.base.packed_counts import rate_percentage
 from streams.views.project_views import newest_ms
 
 REASONS = ("conflict", "timeout", "error")  # in the order of the counters
