@@ -38,6 +38,7 @@ class PeerClient:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._silent: set[str] = set()  # those that gave no answer last time: each is logged once
 
     async def ask_all(
         self, owners: Sequence[Owner], question: Question[Any, Any], kind: Any, *, is_first_enough: bool = False,
@@ -81,13 +82,22 @@ class PeerClient:
                     follow_redirects=False,
                 )
             if answer.status_code != httpx.codes.OK:
+                self._note_silent(owner, "another worker refused a request", status=answer.status_code)
                 raise _refused(owner, answer.status_code)
-            return _decoded(answer.content, kind)
+            decoded = _decoded(answer.content, kind)
+            self._silent.discard(owner.url)
+            return decoded
         except _NO_ANSWER as error:
-            log.warning("another worker did not answer", url=owner.url, question=name, error=repr(error))
+            said = str(error) or type(error).__name__
+            self._note_silent(owner, "another worker did not answer", question=name, error=said)
             raise Unreachable(
                 f"The worker at {owner.url}, which owns a part of the projects, did not answer: try again shortly."
             ) from error
+
+    def _note_silent(self, owner: Owner, event: str, **about: Any) -> None:
+        if owner.url not in self._silent:
+            log.warning(event, url=owner.url, **about)
+        self._silent.add(owner.url)
 
 
 def _decoded(content: bytes, kind: Any) -> PartialAnswer[Any]:
@@ -112,7 +122,6 @@ _NO_ANSWER = (
 
 
 def _refused(owner: Owner, status: int) -> Unreachable:
-    log.warning("another worker refused a request", url=owner.url, status=status)
     if status in (401, 403, 404):
         return Unreachable(
             f"Behind {owner.url} is not the worker that published this address: give each worker a WORKER_URL of its "

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 import msgspec
@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
 from agents.fleet_topic.fleet_view import Owner
 from episode_monitor.fleet.errors import Unreachable
@@ -144,6 +145,30 @@ async def test_an_address_where_nobody_is_gives_no_answer(url: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         with pytest.raises(Unreachable, match="did not answer"):
             await ask(PeerClient(client), [Owner(url, "word", (0,))])
+
+
+async def test_a_worker_that_stays_silent_is_logged_once_until_it_answers_again() -> None:
+    stand = tells(7, 0)
+    good = stand.response
+    async with standing(stand) as (peers, [owner]):
+        with capture_logs() as lines:
+            for response in (Response(status_code=403), Response(b"no JSON"), good, Response(status_code=503)):
+                stand.response = response
+                for _ in range(2):
+                    with suppress(Unreachable):
+                        await ask(peers, [owner])
+    assert [(line["event"], line["url"], line.get("status")) for line in lines] == [
+        ("another worker refused a request", owner.url, 403),
+        ("another worker refused a request", owner.url, 503),
+    ]
+
+
+async def test_why_a_worker_is_silent_is_logged_in_words() -> None:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        with capture_logs() as lines, pytest.raises(Unreachable):
+            await ask(PeerClient(client), [Owner("http://127.0.0.1:1", "word", (0,))])
+    [line] = lines
+    assert (line["event"], line["error"]) == ("another worker did not answer", "All connection attempts failed")
 
 
 async def test_without_owners_nobody_is_asked() -> None:
