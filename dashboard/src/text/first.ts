@@ -61,7 +61,7 @@ export const FIRST = {
   "part.deliveries": ["Deliveries", "알림 발송"],
   "part.settings": ["Settings", "설정"],
   "part.files": ["Files", "설정 파일"],
-  "part.dispatcher": ["Dispatcher", "알림 처리기"],
+  "part.dispatcher": ["Dispatcher", "알림 배정기"],
   "part.fleet_rules": ["Rules on all projects", "전체 프로젝트 규칙"],
   "part.history": ["History", "이력"],
   "part.broker.trouble": ["Kafka cannot be reached, so no new events are read.", "Kafka에 연결할 수 없어 새 이벤트를 읽지 못합니다."],
