@@ -20,6 +20,7 @@ from benchmarks import (
     open_page,
     query_latency,
     rig,
+    start_up,
     state_size,
     throughput,
 )
@@ -31,7 +32,7 @@ from testbed.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
 QUICK = ("state", "client", "throughput", "latency")
-MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile", "audit", "page", "dashboard")
+MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile", "audit", "page", "dashboard", "start")
 
 
 def main() -> int:
@@ -90,6 +91,8 @@ def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
         results["client_event_microseconds"] = _show("client", client_events.run())
     if "check" in wanted:
         results["deep_check"] = _show("check", check.run(options.check_projects, options.check_episodes))
+    if "start" in wanted:
+        results["start"] = _show("start", start_up.run(options.rounds))
     if "dashboard" in wanted:
         results["dashboard"] = _show("dashboard", dashboard.run(options))
     on_kafka: dict[str, tuple[str, Callable[[ApacheKafka], Any]]] = {
