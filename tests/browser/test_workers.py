@@ -17,6 +17,7 @@ pytestmark = pytest.mark.broker
 PARTITIONS = 4
 ROOT = Path(__file__).resolve().parents[2]
 REFRESH = 3  # seconds; a failed question is asked again after one
+CUT = "net::ERR_"  # a browser has half a dozen names for what becomes of its connections when a worker is killed
 SESSION = {"KAFKA_SESSION_TIMEOUT_SECONDS": "10"}  # so long is a killed worker still taken for the owner
 
 
@@ -82,9 +83,7 @@ def _owned(program: Program) -> set[str]:
         )
 
 
-@pytest.mark.page_may_log(
-    "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE_CHUNKED_ENCODING", "503"
-)
+@pytest.mark.page_may_log(CUT, "503")
 def test_a_worker_is_killed_and_recovers_while_the_page_is_open(
     system: System, started: Start, open_page: Open, tmp_path: Path
 ) -> None:
@@ -121,9 +120,7 @@ def test_a_worker_is_killed_and_recovers_while_the_page_is_open(
     assert page.evaluate("window.isSamePage") is True
 
 
-@pytest.mark.page_may_log(
-    "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "ERR_INCOMPLETE_CHUNKED_ENCODING", "503"
-)
+@pytest.mark.page_may_log(CUT, "503")
 def test_an_outage_is_marked_without_a_click_and_all_is_asked_for_again_when_it_is_over(
     system: System, started: Start, open_page: Open
 ) -> None:
