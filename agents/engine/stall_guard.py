@@ -24,9 +24,7 @@ class StoodStill(RuntimeError):
 class StallGuard:
     """`check` is called before every request that writes or sends. `stop` ends the process at once."""
 
-    def __init__(
-        self, session_timeout_seconds: float, stop: Callable[[str], None], now: Callable[[], float] = running_seconds
-    ) -> None:
+    def __init__(self, session_timeout_seconds: float, stop: Callable[[str], None], now: Callable[[], float]) -> None:
         self.limit_seconds = session_timeout_seconds / 2
         self.longest_stall_seconds = 0.0
         self._stop = stop

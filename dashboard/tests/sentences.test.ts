@@ -33,7 +33,6 @@ test("no warning of a plan, a replay or a split project is English on the Korean
   for (const cause of ["different_partitioners", "no_key", "partitions_added", "unknown"]) expect(splitText({ cause, detail: "In English.", partitions })).toMatch(/^레코드가 여러 파티션에 있습니다\(파티션 1: CRC32가 정하는 위치\(librdkafka 기본값\); 파티션 3: of_another_version\)\. .*요\.$/);
   expect(splitText({ cause: "of_another_version", detail: "In English.", partitions })).toBe("In English.");
   await i18next.changeLanguage("en");
-  expect(inWords("A sentence of another version.")).toBe("A sentence of another version.");
 });
 
 const radius = (episodes: number) => ({ before: { episodes } }) as never;

@@ -31,10 +31,11 @@ async def topics(settings: Settings) -> Diagnosis:
         needs = needs_of_dead_letters(names)
         lacking = await missing_rights(kafka, needs)
         counts = await describe_topics(kafka, names)
+        missing = [topic for topic, count in counts.items() if not count]
         # The audit's topic, which a worker can do without, has a line of its own. It may be there, and hidden.
-        is_hidden = bool(await missing_rights(kafka, needs_of_audit(names)))
-        missing = [topic for topic, count in counts.items() if not count and not (is_hidden and topic == names.audit)]
-        if missing and missing != [names.audit]:
+        if names.audit in missing and (missing == [names.audit] or await missing_rights(kafka, needs_of_audit(names))):
+            missing.remove(names.audit)
+        if missing:
             return await _missing(settings, names, missing, counts[names.events] or settings.events_partitions)
     except KafkaError as error:
         return Diagnosis(PART, DiagnosisLevel.UNREACHABLE, await why(error, kafka))

@@ -57,7 +57,9 @@ class RateRule:
 
     def judged(self, series: OperationSeries) -> Verdict:
         """On the windows of a project."""
-        return self.judged_on(series.totals())
+        verdict = self.verdict(series.windows[self.window_index].total)
+        short = self.short
+        return verdict if short is None else _both(verdict, short.judged(series))
 
     def judged_on(self, totals: Sequence[int]) -> Verdict:
         """On the tallies of all windows, in the order of their lengths."""

@@ -146,8 +146,8 @@ async def turns() -> None:
     for _ in range(100_000):
         await asyncio.sleep(0)
         if not loop._ready:
-            soon = [each for each in loop._scheduled if each.when() <= loop.time() + LET_BY_SECONDS]
-            if not any(not each.cancelled() for each in soon):
+            soon = loop.time() + LET_BY_SECONDS
+            if all(each.cancelled() or each.when() > soon for each in loop._scheduled):
                 return
             await asyncio.sleep(LET_BY_SECONDS)
     raise AssertionError("something goes on for ever")

@@ -61,9 +61,14 @@ async def test_a_read_only_database_is_said_before_and_after_the_tables_are_made
     assert "is read-only" in idle.status()  # though it has nothing to write
 
 
+def opened_as(server: OwnServer, opened: Opened, role: str, limits: str = "") -> Database:
+    """The monitor's database, by a new role."""
+    server.run(f"create role {role} login password '{role}' {limits}")
+    return opened(f"postgresql://{role}:{role}@127.0.0.1:{server.port}/monitor")
+
+
 async def test_a_role_that_may_create_nothing_is_told_which_right_it_lacks(server: OwnServer, opened: Opened) -> None:
-    server.run("create role plain login password 'plain'")
-    database = opened(f"postgresql://plain:plain@127.0.0.1:{server.port}/monitor")
+    database = opened_as(server, opened, "plain")
     await database.connect()
     assert "denies access to 'plain': grant it CREATE on the database" in database.status()
     server.run("grant create on database monitor to plain")
@@ -73,9 +78,8 @@ async def test_a_role_that_may_create_nothing_is_told_which_right_it_lacks(serve
 async def test_a_role_that_may_not_connect_is_told_that_and_is_used_once_it_may(
     server: OwnServer, opened: Opened
 ) -> None:
-    server.run("create role stranger login password 'stranger'")
     server.run("revoke all on database monitor from public")
-    database = opened(f"postgresql://stranger:stranger@127.0.0.1:{server.port}/monitor")
+    database = opened_as(server, opened, "stranger")
     await database.connect()
     assert "does not let 'stranger' connect: grant it CONNECT on the database" in database.status()
     server.run("grant connect, create on database monitor to stranger")
@@ -83,8 +87,7 @@ async def test_a_role_that_may_not_connect_is_told_that_and_is_used_once_it_may(
 
 
 async def test_a_server_without_a_free_connection_is_said(server: OwnServer, opened: Opened) -> None:
-    server.run("create role plain login password 'plain' connection limit 0")
-    database = opened(f"postgresql://plain:plain@127.0.0.1:{server.port}/monitor")
+    database = opened_as(server, opened, "plain", "connection limit 0")
     await database.connect()
     assert "has no free connection: raise max_connections" in database.status()
 
