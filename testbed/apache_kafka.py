@@ -58,7 +58,6 @@ class ApacheKafka(LocalServer):
     """
 
     name = "kafka"
-    start_seconds = 90.0  # 4 s on a quiet machine
 
     def __init__(
         self,

@@ -48,3 +48,35 @@ def free_port(preferred: int | None = None, host: str = LOOPBACK, avoid: Collect
         if port not in avoid and is_free(port, host):
             return port
     raise NoFreePortError(f"No port between {preferred} and {last} on {host} is free; stop a program that holds one.")
+
+
+class PortClaims:
+    """Ports that are chosen now and used later, each by one holder of claims on this machine.
+
+    A claim is an open UDP socket on the port's number: the operating system gives it to one process alone, and takes it
+    back however that process ends.
+    """
+
+    def __init__(self) -> None:
+        self._sockets: dict[int, socket.socket] = {}
+
+    def claim(self, wished: int) -> int:
+        """`wished`, or the next one above it that is free and that nobody has claimed. Raises NoFreePortError."""
+        refused = set(self._sockets)
+        while True:
+            port = free_port(wished, avoid=refused)
+            claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                claim.bind((LOOPBACK, port))
+            except OSError:
+                claim.close()
+                refused.add(port)
+            else:
+                self._sockets[port] = claim
+                return port
+
+    def release(self) -> None:
+        """Give all of them back."""
+        for claim in self._sockets.values():
+            claim.close()
+        self._sockets.clear()

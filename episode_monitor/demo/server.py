@@ -21,7 +21,7 @@ class LocalServer(ABC):
     """
 
     name: ClassVar[str]
-    start_seconds: ClassVar[float] = 30.0  # they need a fraction of that; a machine under heavy load needs more
+    start_seconds: ClassVar[float] = 90.0  # they need a tenth of that; a machine under heavy load needs more
 
     def __init__(self, port: int | None = None) -> None:
         self._wished_port = port
@@ -138,5 +138,6 @@ class LocalServer(ABC):
 
 
 def _port_was_taken_meanwhile(error: BaseException) -> bool:
-    words = ("address already in use", "address in use", "could not bind")
-    return isinstance(error, ServerError) and any(word in str(error).lower() for word in words)
+    words = ("address already in use", "address in use", "could not bind", "is in use by another program")
+    said = " ".join(str(error).lower().split())  # a log's lines are broken anywhere
+    return isinstance(error, ServerError) and any(word in said for word in words)

@@ -21,7 +21,7 @@ from episode_monitor.demo.alert_log import AlertLog
 from episode_monitor.demo.alerting_files import settings_of, write_alerting_files
 from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres, ServerError
 from episode_monitor.demo.person import ALERT_KEY, NAME, PROJECT, PersonOnCall
-from episode_monitor.demo.ports import NoFreePortError, free_port
+from episode_monitor.demo.ports import NoFreePortError, PortClaims
 from episode_monitor.demo.programs import Driver, Program
 from episode_monitor.demo.watching import Watch
 from episode_monitor.exits import ExitCode
@@ -47,7 +47,7 @@ class Stack:
 
     def __init__(self, rate: float) -> None:
         self.moved: list[str] = []  # which part could not have its usual port
-        self._claimed: set[int] = set()
+        self._ports = PortClaims()
         self.broker = EmbeddedBroker(self._claim("broker", KAFKA_PORT))
         self.postgres = EmbeddedPostgres(self._claim("database", POSTGRES_PORT))
         self._webhook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
@@ -69,9 +69,8 @@ class Stack:
         self._rate = rate
 
     def _claim(self, part: str, wished: int) -> int:
-        """The part's usual port, or the next one that is free and that no other part has."""
-        port = free_port(wished, avoid=self._claimed)
-        self._claimed.add(port)
+        """The part's usual port, or the next one that is free and that no other part or demo has."""
+        port = self._ports.claim(wished)
         if port != wished:
             self.moved.append(f"Port {wished} is taken: the {part} is on {port}.")
         return port
@@ -83,6 +82,7 @@ class Stack:
     async def start(self, running: AsyncExitStack) -> None:
         """Starts the parts. The programs start while PostgreSQL makes its data folder, and wait for it; at the end
         they stop before their servers. Raises ServerError or NoFreePortError."""
+        running.callback(self._ports.release)
         for part in (self.receiver, self.postgres, self.broker, self.service, self.worker):
             running.push_async_exit(part)
         await asyncio.gather(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from episode_monitor.demo import ports
-from episode_monitor.demo.ports import LOOPBACK, NoFreePortError, free_port, is_free
+from episode_monitor.demo.ports import LOOPBACK, NoFreePortError, PortClaims, free_port, is_free
 
 
 @pytest.fixture
@@ -60,3 +60,25 @@ def test_when_no_port_is_free_the_range_is_named(listener: socket.socket, monkey
     monkeypatch.setattr(ports, "_SEARCH", 0)
     with pytest.raises(NoFreePortError, match=f"between {taken} and {taken} on 127.0.0.1"):
         free_port(taken)
+
+
+def test_a_port_that_is_claimed_and_not_yet_used_moves_to_the_next_one() -> None:
+    first, second = PortClaims(), PortClaims()
+    wish = first.claim(free_port())
+    try:
+        assert is_free(wish)
+        assert second.claim(wish) > wish
+        assert first.claim(wish) not in (wish, *second._sockets)
+    finally:
+        first.release()
+        second.release()
+
+
+def test_a_claim_that_was_given_back_can_be_had() -> None:
+    first, second = PortClaims(), PortClaims()
+    wish = first.claim(free_port())
+    first.release()
+    try:
+        assert second.claim(wish) == wish
+    finally:
+        second.release()

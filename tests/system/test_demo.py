@@ -86,3 +86,14 @@ def test_a_taken_port_is_moved_and_said(demo: Demo) -> None:
     )  # fmt: skip
     assert second.returncode == 0
     assert "is taken: the monitor is on" in second.stderr
+
+
+def test_demos_that_start_at_the_same_time_all_run_on_ports_of_their_own(tmp_path: Path) -> None:
+    """Each chooses its ports before its database has opened one, so that the other may choose the same."""
+    demos = [Demo(tmp_path / f"output{number}") for number in range(2)]
+    try:
+        first, second = (demo.addresses() for demo in demos)
+        assert not set(first.values()) & set(second.values())
+    finally:
+        codes = [demo.interrupt() for demo in demos]
+    assert codes == [0, 0]
