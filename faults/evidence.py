@@ -85,7 +85,8 @@ class Evidence(msgspec.Struct, kw_only=True):
 
     `wall_ms`: the wall clock near the beginning, against events of the future. `changelog` and `alerts` may hold
     repetitions; `commits` are in the order in which they were made. `lost_changelogs`: how many times the scenario
-    deleted the changelog as a whole. `dispatch`, `acts` and `notifications` are the dispatcher's topics; `acted` is
+    deleted the changelog as a whole. `shut_out`: workers that the group removed while they ran, as a machine that
+    stands still makes it do. `dispatch`, `acts` and `notifications` are the dispatcher's topics; `acted` is
     what was answered to people.
     """
 
@@ -102,6 +103,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     commits: list[Commit] = []
     audit: dict[int, list[Kept]] = {}
     lost_changelogs: int = 0
+    shut_out: list[str] = []
     dispatch: list[Kept] = []
     acts: list[Kept] = []
     notifications: dict[int, list[Kept]] = {}

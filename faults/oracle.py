@@ -26,8 +26,9 @@ SHOWN = 8  # violations of one kind that are written out
 
 class Oracle:
     """Judges one run. `letters_once`: the broker can ensure that a dead letter is written once (the embedded one
-    cannot). `dispatch`: what the dispatcher decided by, None: it is not judged; `waits_for_past`: it held back what was
-    written behind the events; `has_versions`: an older version decided, too, and its decisions are not made again."""
+    cannot); where a worker was shut out of the group, what it still sent may come beside its successor's letter.
+    `dispatch`: what the dispatcher decided by, None: it is not judged; `waits_for_past`: it held back what was written
+    behind the events; `has_versions`: an older version decided, too, and its decisions are not made again."""
 
     def __init__(
         self, core: Core, topics: TopicNames, evidence: Evidence, *, letters_once: bool = True,
@@ -57,7 +58,8 @@ class Oracle:
             wrong += _shortened(stored.check())
             self.counts.update(stored.counts)
         emitted = EmittedAlerts(evidence, self._topics, replays)
-        wrong += _shortened(letters_are_right(evidence, self._topics, replays, once=self._letters_once))
+        once = self._letters_once and not evidence.shut_out
+        wrong += _shortened(letters_are_right(evidence, self._topics, replays, once=once))
         wrong += _shortened(emitted.in_the_topic())
         if self._dispatch is not None:
             dispatched = DispatchedAlerts(

@@ -28,16 +28,19 @@ class Style(msgspec.Struct, frozen=True):
 
 
 class Sender:
-    """Sends to one topic. `place`: the partition of a key; None: the producer's choice."""
+    """Sends to one topic. `place`: the partition of a key; None: the producer's choice. `released` answers which share
+    of the records may be sent by now."""
 
     def __init__(
-        self, bootstrap_servers: str, topic: str, evidence: Evidence, rnd: random.Random, place: Place | None = None
-    ) -> None:
+        self, bootstrap_servers: str, topic: str, evidence: Evidence, rnd: random.Random, place: Place | None = None,
+        released: Callable[[], float] = lambda: 1.0,
+    ) -> None:  # fmt: skip
         self._bootstrap_servers = bootstrap_servers
         self._topic = topic
         self._evidence = evidence
         self._rnd = rnd
         self._place = place
+        self._released = released
 
     async def run(self, records: list[Record], seconds: float, styles: Sequence[Style], name: str) -> None:
         """Send all records evenly over `seconds`, each project's by the same producer. Raises KafkaError."""
@@ -62,6 +65,8 @@ class Sender:
         try:
             for step in range(steps):
                 piece = records[len(records) * step // steps : len(records) * (step + 1) // steps]
+                while step >= steps * self._released():  # noqa: ASYNC110 - a share is no event
+                    await asyncio.sleep(0.02)
                 began = time.monotonic()
                 if style.is_transactional:
                     self._evidence.acknowledged += await self._send_in_transaction(producer, piece, style)

@@ -40,6 +40,7 @@ from testbed.hashes import PLACES
 
 SETTLE_SECONDS = 60.0
 CRASHED = 70  # the exit code of a worker that ended itself
+SHUT_OUT = "local member_id was not recognized"  # aiokafka's words in the worker's log
 VIEWS = "/monitoring/episodes/integrity"
 
 
@@ -47,8 +48,7 @@ class Stage:
     """One monitor. To be entered before anything else; leaving it ends all of its processes."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
-        self.plan = plan
-        self.folder = folder
+        self.plan, self.folder = plan, folder
         self.rnd = random.Random(plan.seed)
         self.partitions = plan.partitions  # of the events, until some are added
         self.topics = TopicNames.of(
@@ -61,12 +61,11 @@ class Stage:
         self.wrong: list[str] = []  # violations found by the scenario itself
         self.figures: dict[str, float] = {}
         self.woken: dict[str, float] = {}  # zombie -> when it was woken, in seconds of the wall clock
-        self.next_fault: Callable[[], tuple[str, int]] = lambda: (
-            "",
-            1,
-        )  # of the next worker that the supervisor restarts
+        # Of the next worker that the supervisor restarts.
+        self.next_fault: Callable[[], tuple[str, int]] = lambda: ("", 1)
         self.receiver_url = ""
         self.feeding: asyncio.Task[None]
+        self.released = 1.0  # the share of the records that may flow; the rest waits for the scenario
         self._environment: dict[str, str] = {}
         self._commits_from: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -210,7 +209,9 @@ class Stage:
             ahead_ms=plan.ahead_ms,
         )  # fmt: skip
         place = partial(_place, partitions=plan.partitions) if plan.keeps_places else None
-        sender = Sender(plan.bootstrap_servers, self.topics.events, self.evidence, self.rnd, place)
+        sender = Sender(
+            plan.bootstrap_servers, self.topics.events, self.evidence, self.rnd, place, lambda: self.released
+        )
         records = skewed(feed.records(), self.evidence.wall_ms) if plan.is_skewed else feed.records()
         await sender.run(list(records), plan.seconds, plan.styles, f"{plan.prefix}feed")
 
@@ -270,6 +271,12 @@ class Stage:
 
     async def collect(self) -> Evidence:
         """All evidence."""
+        frozen = {
+            life.partition(".")[0] for life in self.woken
+        }  # a worker that a scenario froze must send nothing more
+        self.evidence.shut_out = [
+            name for name, worker in self.workers.items() if name not in frozen and SHUT_OUT in worker.log_text()
+        ]
         return await collect(
             self.evidence, self.plan.bootstrap_servers, self.topics, commits_from=self._commits_from,
             group=self.plan.prefix,
