@@ -2,11 +2,10 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 from benchmarks.peers import tools
-from benchmarks.peers.contender import ROOT, CannotRun, Contender, Counts, Ending, Job, Runs, differences
+from benchmarks.peers.contender import ROOT, CannotRun, Contender, Counts, Ending, Expected, Job, Runs, differences
 from benchmarks.peers.running import ProgramRuns
 
 SNAPSHOT_SECONDS = "10"  # its own default
@@ -34,9 +33,9 @@ class Bytewax(Contender):
         command += ["-w", str(job.workers), "-r", str(recovery), "-s", SNAPSHOT_SECONDS, "-b", "0"]
         return ProgramRuns(job, lambda _: command, {"PYTHONPATH": str(ROOT)}, processes=1, may_end=True)
 
-    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """What its sink wrote at the end."""
         counts: dict[str, Counts] = {}
         for path in (job.folder / "worker-0").glob("counts-*.json"):
             counts |= {project: Counts(*values) for project, values in json.loads(path.read_text()).items()}
-        return differences(counts, expected)
+        return differences(counts, expected.counts)

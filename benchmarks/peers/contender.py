@@ -11,6 +11,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from benchmarks.peers.equal.reference import Project
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -34,6 +36,14 @@ class Counts(NamedTuple):
     failed: int
     conflicted: int
     highest: int
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a run must come to: the counts of each project and, for equal work, everything of it."""
+
+    counts: Mapping[str, Counts]
+    projects: Mapping[str, Project]
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,7 @@ class Contender(ABC):
         """Start it on the job; on leaving, nothing of it is left."""
 
     @abstractmethod
-    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """What is wrong with what it has stored, "" if nothing; asked while it may be running still."""
 
 

@@ -2,13 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 import msgspec
 
 from benchmarks.peers import kafka_side
-from benchmarks.peers.contender import Contender, Counts, Ending, Job, Runs, differences
+from benchmarks.peers.contender import Contender, Counts, Ending, Expected, Job, Runs, differences
 from benchmarks.peers.running import ProgramRuns
 
 
@@ -29,8 +28,8 @@ class StockFaust(Contender):
 
         return ProgramRuns(job, command)
 
-    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """The changelog holds JSON keys and lists."""
         stored = asyncio.run(kafka_side.latest_values(job.servers, f"{job.name}-counts-changelog"))
         counts = {msgspec.json.decode(key): Counts(*msgspec.json.decode(value)) for key, value in stored.items()}
-        return differences(counts, expected)
+        return differences(counts, expected.counts)

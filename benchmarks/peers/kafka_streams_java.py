@@ -2,11 +2,10 @@
 
 import asyncio
 import struct
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 from benchmarks.peers import java_programs, kafka_side
-from benchmarks.peers.contender import Contender, Counts, Ending, Job, Runs, differences
+from benchmarks.peers.contender import Contender, Counts, Ending, Expected, Job, Runs, differences
 from benchmarks.peers.running import ProgramRuns
 from testbed.apache_kafka import java
 
@@ -27,12 +26,12 @@ class KafkaStreams(Contender):
         options = [HEAP, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         return ProgramRuns(job, lambda _: [java(), *options, "-cp", _class_path(), "Counts"])
 
-    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """The changelog's values are four long integers."""
         stored = asyncio.run(kafka_side.latest_values(job.servers, f"{job.name}-counts-changelog"))
         # From Kafka Streams 4.3 on a record's headers may stand before its value, so the end is what counts.
         counts = {key.decode(): Counts(*struct.unpack(">4q", value[-32:])) for key, value in stored.items()}
-        return differences(counts, expected)
+        return differences(counts, expected.counts)
 
 
 def _class_path() -> str:

@@ -1,10 +1,9 @@
 """The limit of Python here: fetch and decode."""
 
 import sys
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
-from benchmarks.peers.contender import Contender, Counts, Ending, Job, Runs
+from benchmarks.peers.contender import Contender, Ending, Expected, Job, Runs
 from benchmarks.peers.running import ProgramRuns
 
 
@@ -17,7 +16,7 @@ class Limit(Contender):
         """One process a worker, each with its share of the partitions."""
         return ProgramRuns(job, lambda _: [sys.executable, "-P", "-m", "benchmarks.peers.programs.limit_fetch"])
 
-    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """Every event was decoded."""
         decoded = 0
         for worker in range(job.workers):

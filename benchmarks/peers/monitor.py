@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import rig
 from benchmarks.peers import kafka_side
-from benchmarks.peers.contender import CannotRun, Contender, Counts, Ending, Job, Runs
+from benchmarks.peers.contender import CannotRun, Contender, Counts, Ending, Expected, Job, Runs
 from benchmarks.peers.progress import Progress
 from episode_monitor.demo.programs import Program
 from tools import compile_core
@@ -122,19 +122,19 @@ class Monitor(Contender):
             EVENTS_PARTITIONS=str(job.partitions), **self.settings,
         )  # fmt: skip
 
-    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """Sums of the whole fleet by its metrics, and the highest numbers of many projects one by one."""
         wanted = {
-            "episode_monitor_projects": float(len(expected)),
-            "episode_operations_total:false": float(sum(counts.failed for counts in expected.values())),
-            "episode_creation_conflicts_total": float(sum(counts.conflicted for counts in expected.values())),
+            "episode_monitor_projects": float(len(expected.counts)),
+            "episode_operations_total:false": float(sum(counts.failed for counts in expected.counts.values())),
+            "episode_creation_conflicts_total": float(sum(counts.conflicted for counts in expected.counts.values())),
         }
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:  # what one owner publishes reaches the others a moment later
             sums = sums_of(self.urls[0])
             wrong = {name: sums.get(name, 0.0) for name, value in wanted.items() if sums.get(name, 0.0) != value}
             if not wrong:
-                return self._wrong_numbers(expected)
+                return self._wrong_numbers(expected.counts)
             if time.monotonic() > deadline:
                 return f"its metrics say {wrong} and should say { {name: wanted[name] for name in wrong} }"
             time.sleep(0.2)

@@ -2,12 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
 
-from benchmarks.peers.contender import Contender, Counts, Ending, Job, Runs, differences
+from benchmarks.peers.contender import Contender, Counts, Ending, Expected, Job, Runs, differences
 from benchmarks.peers.running import ProgramRuns
 from episode_monitor.demo.embedded import EmbeddedPostgres
 
@@ -53,10 +53,10 @@ class PostgresUpserts(Contender):
             with runs:
                 yield runs
 
-    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """The table's rows."""
         rows = asyncio.run(_ask(self._url, "SELECT project_id, events, failed, conflicted, highest FROM counts"))
-        return differences({row[0]: Counts(*row[1:]) for row in rows}, expected)
+        return differences({row[0]: Counts(*row[1:]) for row in rows}, expected.counts)
 
 
 async def _ask(url: str, words: str) -> list[tuple[str, int, int, int, int]]:

@@ -1,13 +1,12 @@
 """Quix Streams."""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 import msgspec
 
 from benchmarks.peers import kafka_side, tools
-from benchmarks.peers.contender import ROOT, Contender, Counts, Ending, Job, Runs, differences
+from benchmarks.peers.contender import ROOT, Contender, Counts, Ending, Expected, Job, Runs, differences
 from benchmarks.peers.running import ProgramRuns
 
 
@@ -26,7 +25,7 @@ class Quix(Contender):
         command = [python, "-P", "-m", "benchmarks.peers.programs.quix_counts"]
         return ProgramRuns(job, lambda _: command, {"PYTHONPATH": str(ROOT)})
 
-    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """The changelog's keys are `"project"|"counts"` in JSON, its values JSON lists."""
         topics = asyncio.run(kafka_side.topics_of(job.servers, job.name))
         changelog = next((topic for topic in topics if topic.startswith("changelog__")), None)
@@ -35,4 +34,4 @@ class Quix(Contender):
         stored = asyncio.run(kafka_side.latest_values(job.servers, changelog))
         decode = msgspec.json.decode
         counts = {decode(key.split(b"|")[0]): Counts(*decode(value)) for key, value in stored.items()}
-        return differences(counts, expected)
+        return differences(counts, expected.counts)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,8 @@ from aiokafka.errors import KafkaError
 
 from benchmarks import rig
 from benchmarks.peers import kafka_side
-from benchmarks.peers.contender import CannotRun, Contender, Counts, Ending, Job, Runs
-from benchmarks.peers.equal.contender import EqualContender
-from benchmarks.peers.equal.reference import Project, Reference
+from benchmarks.peers.contender import CannotRun, Contender, Ending, Expected, Job, Runs
+from benchmarks.peers.equal.reference import Reference
 from benchmarks.peers.equal.shape import TroubledShape
 from benchmarks.peers.measuring import Sampler
 from benchmarks.peers.monitor import Monitor
@@ -41,8 +40,7 @@ class Filled:
     topic: str
     partitions: int
     last_offsets: dict[int, int]
-    expected: dict[str, Counts]
-    projects: Mapping[str, Project]  # everything of each, for equal work
+    expected: Expected
 
 
 @dataclass(frozen=True)
@@ -90,12 +88,12 @@ def fill(kafka: ApacheKafka, shape: Shape, operations: int, partitions: int) -> 
         await rig.feed(kafka.bootstrap_servers, topic, records, partitions)
 
     asyncio.run(write())
-    expected = ledger.counts()
-    for project, counts in expected.items():
+    expected = Expected(ledger.counts(), reference.projects())
+    for project, counts in expected.counts.items():
         number = rig.partition_of(project.encode(), partitions)
         written[number] = written.get(number, 0) + counts.events
     last_offsets = {number: count - 1 for number, count in sorted(written.items())}
-    return Filled(topic, partitions, last_offsets, expected, reference.projects())
+    return Filled(topic, partitions, last_offsets, expected)
 
 
 def race(
@@ -157,12 +155,9 @@ def _once(
         try:
             with contender.open(job) as runs, Sampler(runs.pids) as sampler:
                 figures = _timed(contender, job, runs, sampler, warm_up)
-                if isinstance(contender, EqualContender):
-                    wrong = contender.check_all(job, filled.projects)
-                else:
-                    wrong = contender.check(job, filled.expected)
+                wrong = contender.check(job, filled.expected)
             stored = kafka_side.bytes_on_disk(kafka.data_folder, job.name)
-            more = contender.more(job, len(filled.expected)) if type(contender) is Monitor else None
+            more = contender.more(job, len(filled.expected.counts)) if type(contender) is Monitor else None
         finally:
             asyncio.run(kafka_side.delete_topics(kafka.bootstrap_servers, job.name))
     return replace(figures, changelog_bytes_per_event=round(stored / job.events, 1)), more, wrong

@@ -16,14 +16,15 @@ class Target(NamedTuple):
     workers: int | None = None
 
 
+ALL_CORES = 4  # workers, with which two cores are busy
 TARGETS = (
-    Target("1000", "monitor", "kafka-streams", 0.75),
-    Target("1000", "monitor", "quix", 4.0),
-    Target("1000", "monitor", "faust", 60.0),
+    Target("1000", "monitor", "kafka-streams", 0.6, 1),
+    Target("1000", "monitor", "kafka-streams", 0.75, ALL_CORES),
+    Target("1000", "monitor", "quix", 2.0),
+    Target("1000", "monitor", "faust", 30.0),
     Target("1000000", "monitor", "quix", 2.0),
     Target("1000", "replay", "limit", 0.6),
 )
-ALL_CORES = 4  # workers, with which two cores are busy
 EQUAL_TARGETS = (
     Target("equal", "monitor", "streams-seconds", 1.0, 1),
     Target("equal", "monitor", "streams-seconds", 1.25, ALL_CORES),

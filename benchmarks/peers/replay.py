@@ -1,10 +1,9 @@
 """This project's core alone, fed as a replay feeds it."""
 
 import sys
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
-from benchmarks.peers.contender import CannotRun, Contender, Counts, Ending, Job, Runs
+from benchmarks.peers.contender import CannotRun, Contender, Ending, Expected, Job, Runs
 from benchmarks.peers.running import ProgramRuns
 from tools import compile_core
 
@@ -23,7 +22,7 @@ class Replay(Contender):
         """One process a worker, each with its share of the partitions."""
         return ProgramRuns(job, lambda _: [sys.executable, "-P", "-m", "benchmarks.peers.programs.replay_steps"])
 
-    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """All events and all projects."""
         sums = [0, 0]
         for worker in range(job.workers):
@@ -31,5 +30,5 @@ class Replay(Contender):
             reports = [line.split()[1:] for line in lines if line.startswith("replayed ")]
             if reports:
                 sums = [sums[0] + int(reports[-1][0]), sums[1] + int(reports[-1][1])]
-        wanted = [job.events, len(expected)]
+        wanted = [job.events, len(expected.counts)]
         return "" if sums == wanted else f"events and projects are {sums} and should be {wanted}"

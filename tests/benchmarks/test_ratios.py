@@ -39,12 +39,17 @@ def test_a_replay_by_two_processes_is_held_against_one_and_against_nothing_where
 
 def test_a_target_is_met_at_exactly_its_ratio_and_missed_below() -> None:
     rows = ratios(
-        "1000", [_measured("monitor", 75_000), _measured("kafka-streams", 100_000), _measured("quix", 18_800)]
+        "1000", [_measured("monitor", 60_000), _measured("kafka-streams", 100_000), _measured("quix", 30_100)]
     )
     assert [(row["what"], row["ratio"], row["met"]) for row in rows] == [
-        ("monitor / kafka-streams", 0.75, True),
-        ("monitor / quix", 3.99, False),
+        ("monitor / kafka-streams", 0.6, True),
+        ("monitor / quix", 1.99, False),
     ]
+
+
+def test_all_cores_have_a_target_of_their_own() -> None:
+    rows = ratios("1000", [_measured("monitor", 74_000), _measured("kafka-streams", 100_000)], workers=4)
+    assert [(row["ratio"], row["at_least"], row["met"]) for row in rows] == [(0.74, 0.75, False)]
 
 
 def test_a_shape_has_its_own_targets() -> None:

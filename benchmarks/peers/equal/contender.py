@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 
 from benchmarks.peers import kafka_side
-from benchmarks.peers.contender import Contender, Counts, Ending, Job
+from benchmarks.peers.contender import Contender, Ending, Job
 from benchmarks.peers.equal.reference import Project
 from benchmarks.peers.equal.stored_form import Found, differences
 
@@ -50,14 +50,6 @@ class EqualContender(Contender):
     def make_alerts_topic(self, job: Job) -> None:
         """Its records may bear the time of events that are months old, so it keeps them for ever."""
         asyncio.run(kafka_side.create_topic(job.servers, alerts_topic(job), job.partitions, keeps_for_ever=True))
-
-    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
-        """Not used: `check_all` is."""
-        raise NotImplementedError
-
-    @abstractmethod
-    def check_all(self, job: Job, projects: Mapping[str, Project]) -> str:
-        """What is wrong with what it has stored, "" if nothing."""
 
     def wrong(self, job: Job, found: Mapping[str, Found], projects: Mapping[str, Project]) -> str:
         """Everything that was kept of every project, and the number of alerts where it is known."""

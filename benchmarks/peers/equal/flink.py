@@ -1,13 +1,12 @@
 """Apache Flink with the whole job, in one process."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks import rig
 from benchmarks.peers import java_programs
-from benchmarks.peers.contender import Job, Runs
+from benchmarks.peers.contender import Expected, Job, Runs
 from benchmarks.peers.equal.contender import EqualContender
-from benchmarks.peers.equal.reference import Project
 from benchmarks.peers.equal.stored_form import all_found
 from benchmarks.peers.running import ProgramRuns
 from testbed.apache_kafka import java
@@ -46,7 +45,7 @@ class EqualFlink(EqualContender):
             self._runs = runs
             yield runs
 
-    def check_all(self, job: Job, projects: Mapping[str, Project]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """By what it writes when it is drained into a savepoint."""
         assert self._runs is not None
         self._runs.ask_to_stop()
@@ -56,7 +55,7 @@ class EqualFlink(EqualContender):
             for line in path.read_text().splitlines():
                 state, key, value = line.split()
                 kept[state][key.encode()] = bytes.fromhex(value)
-        return self.wrong(job, all_found(kept["heads"], kept["numbers"], has_windows=True), projects)
+        return self.wrong(job, all_found(kept["heads"], kept["numbers"], has_windows=True), expected.projects)
 
 
 def _class_path() -> str:

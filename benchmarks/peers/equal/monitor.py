@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import quote
 
-from benchmarks.peers.contender import Counts, Job
+from benchmarks.peers.contender import Expected, Job
 from benchmarks.peers.equal.contender import PRECISIONS, EqualContender, plural
 from benchmarks.peers.equal.reference import Project
 from benchmarks.peers.monitor import SETTLE_SECONDS, Monitor, get, sums_of
@@ -28,18 +28,14 @@ class EqualMonitor(Monitor, EqualContender):
         """Processes."""
         return plural(workers, "process")
 
-    def check(self, job: Job, expected: Mapping[str, Counts]) -> str:
-        """Not used."""
-        raise NotImplementedError
-
-    def check_all(self, job: Job, projects: Mapping[str, Project]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """By its views and metrics: numbers of every project, sums of the fleet, and the windows of some projects."""
         deadline = time.monotonic() + SETTLE_SECONDS
-        while words := self._wrong_sums(projects):  # what one owner publishes reaches the others a moment later
+        while words := self._wrong_sums(expected.projects):  # an owner's sums reach the others a moment later
             if time.monotonic() > deadline:
                 return words
             time.sleep(0.2)
-        return self._wrong_projects(projects) or self._wrong_windows(projects)
+        return self._wrong_projects(expected.projects) or self._wrong_windows(expected.projects)
 
     def _wrong_sums(self, projects: Mapping[str, Project]) -> str:
         sums = sums_of(self.urls[0])

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from benchmarks.peers import kafka_side, tools
-from benchmarks.peers.contender import ROOT, Job, Runs
+from benchmarks.peers.contender import ROOT, Expected, Job, Runs
 from benchmarks.peers.equal.contender import EqualContender, plural
-from benchmarks.peers.equal.reference import Counts, Project
+from benchmarks.peers.equal.reference import Counts
 from benchmarks.peers.equal.stored_form import Found, wrong_window
 from benchmarks.peers.running import ProgramRuns
 
@@ -43,7 +43,7 @@ class EqualQuix(EqualContender):
         with ProgramRuns(job, lambda _: command, {"PYTHONPATH": str(ROOT), **self.environment(job)}) as runs:
             yield runs
 
-    def check_all(self, job: Job, projects: Mapping[str, Project]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """By its changelogs, whose keys are `project|name` in JSON, and `project|beginning|end` for windows."""
         kept: dict[str, dict[str, Any]] = {}
         windows: dict[tuple[str, int, int], Counts] = {}
@@ -59,8 +59,8 @@ class EqualQuix(EqualContender):
                 if not name.startswith(b'"ids'):  # bytes, and no JSON
                     kept.setdefault(_decode(project), {})[_decode(name)] = _decode(value)
         found = {project: _found(values) for project, values in kept.items()}
-        words = self.wrong(job, found, projects)
-        return words or (wrong_window(windows, projects) if self.precision == "hopping" else "")
+        words = self.wrong(job, found, expected.projects)
+        return words or (wrong_window(windows, expected.projects) if self.precision == "hopping" else "")
 
 
 def _found(values: Mapping[str, Any]) -> Found:

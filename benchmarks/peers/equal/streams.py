@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from benchmarks.peers import java_programs, kafka_side
-from benchmarks.peers.contender import Job, Runs
+from benchmarks.peers.contender import Expected, Job, Runs
 from benchmarks.peers.equal.contender import EqualContender, plural
-from benchmarks.peers.equal.reference import Counts, Project
+from benchmarks.peers.equal.reference import Counts
 from benchmarks.peers.equal.stored_form import all_found, wrong_window
 from benchmarks.peers.kafka_streams_java import HEAP
 from benchmarks.peers.running import ProgramRuns
@@ -43,15 +43,17 @@ class EqualStreams(EqualContender):
         with ProgramRuns(job, lambda _: command, environment, processes=1) as runs:
             yield runs
 
-    def check_all(self, job: Job, projects: Mapping[str, Project]) -> str:
+    def check(self, job: Job, expected: Expected) -> str:
         """By its changelogs."""
         is_hopping = self.precision == "hopping"
         heads, numbers = (_changelog(job, store) for store in ("heads", "numbers"))
-        if words := self.wrong(job, all_found(heads, numbers, has_windows=not is_hopping), projects):
+        if words := self.wrong(job, all_found(heads, numbers, has_windows=not is_hopping), expected.projects):
             return words
         if not is_hopping:
             return ""
-        return wrong_window(_windows(_changelog(job, "long"), 15) | _windows(_changelog(job, "short"), 10), projects)
+        return wrong_window(
+            _windows(_changelog(job, "long"), 15) | _windows(_changelog(job, "short"), 10), expected.projects
+        )
 
 
 def _changelog(job: Job, store: str) -> dict[bytes, bytes]:
