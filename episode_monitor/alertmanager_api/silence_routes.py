@@ -17,7 +17,7 @@ from episode_monitor.web.parameters import Clean
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import Responses, problem, returns, takes
-from episode_monitor.web.security import caller_of
+from episode_monitor.web.security import actor_of, caller_of
 from streams.dispatch.inputs import ExpireSilence
 from streams.dispatch.records import SilenceRecord
 from streams.dispatch.table import Refusal
@@ -104,7 +104,7 @@ async def _set(request: Request, desk: DispatchDesk) -> Response:
     new_id = str(uuid.UUID(new_id))
     if is_there:
         return done(SilenceCreated(new_id), headers=REPLAY)
-    by = body.created_by.strip() or caller_of(request).who
+    by = actor_of(request, body.created_by)
     try:
         act = act_of(body, before, by, desk.now_ms(), new_id)
     except MatcherError as error:

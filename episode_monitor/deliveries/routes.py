@@ -34,7 +34,7 @@ from episode_monitor.web.parameters import Clean, Cursor, InLanguage, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import returns, takes
-from episode_monitor.web.security import caller_of
+from episode_monitor.web.security import actor_of
 
 ROOT = "/monitoring/episodes"
 _COLUMNS = ("id", "kind", "at", "reason", "detail", "origin", "key", "size", "first_kib")
@@ -95,7 +95,7 @@ def receiver_router(runtime: Runtime, monitor_id: str, now_ms: Callable[[], int]
             raise Problem(404, "unknown_receiver", "There is no receiver of this name.")
         outcomes: list[TrialOutcome] = []
         texts = runtime.fanout.texts
-        by = body.by or caller_of(request).who
+        by = actor_of(request, body.by)
         with audited(request, by=by, action="receiver.test", target=name, details={}) as attempt:
             for sink in sinks:
                 reason = await tried(sink, trial_alert(monitor_id, now_ms(), texts), now_ms(), texts)
@@ -140,7 +140,7 @@ def dead_letter_router(desk: DeadLetterDesk) -> APIRouter:
     async def retry_dead_letter(request: Request, letter_id: LetterId, language: InLanguage = Language.EN) -> Response:
         """Send an event to its topic again, or an alert to its sink once; the answer says what became of it."""
         body = await read_body(request, HandleBody)
-        by = body.by or caller_of(request).who
+        by = actor_of(request, body.by)
         with audited(request, by=by, action="dead_letter.retry", target=letter_id, details={"comment": body.comment}):
             return done(with_spoken(await desk.retry(letter_id, by, body.comment), language, "reason"))
 
@@ -148,7 +148,7 @@ def dead_letter_router(desk: DeadLetterDesk) -> APIRouter:
     async def discard_dead_letter(request: Request, letter_id: LetterId) -> Response:
         """Take a dead letter from the list; its record stays in the topic."""
         body = await read_body(request, HandleBody)
-        by = body.by or caller_of(request).who
+        by = actor_of(request, body.by)
         with audited(request, by=by, action="dead_letter.discard", target=letter_id, details={"comment": body.comment}):
             return done(await desk.discard(letter_id, by, body.comment))
 

@@ -24,7 +24,7 @@ from episode_monitor.web.parameters import By, Clean
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import returns, takes
-from episode_monitor.web.security import caller_of
+from episode_monitor.web.security import actor_of
 from models.times import epoch_ms, rfc3339
 from streams.dispatch.escalation import with_overrides
 from streams.dispatch.inputs import RemoveOverride
@@ -80,7 +80,7 @@ def on_call_router(desk: DispatchDesk, in_force: Callable[[], OnCall]) -> APIRou
     async def remove_override(request: Request, override_id: OverrideId, by: By = "") -> Response:
         """The layers count again; answers what was removed."""
         removed = _view(desk, override_id)
-        by = by.strip() or caller_of(request).who
+        by = actor_of(request, by)
         with audited(request, by=by, action="override.remove", target=override_id, details={"person": removed.person}):
             await desk.perform(RemoveOverride(override_id=override_id))
         return done(removed)

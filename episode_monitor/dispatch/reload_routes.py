@@ -15,7 +15,7 @@ from episode_monitor.web.answers import done
 from episode_monitor.web.mutations import CheckBody, audited, read_body
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import returns, takes
-from episode_monitor.web.security import caller_of
+from episode_monitor.web.security import actor_of
 from models.reload_views import FileInForce, Reloaded, WorkerFiles
 
 
@@ -27,7 +27,7 @@ def reload_router(files: Files, fleet: Asks, url: str) -> APIRouter:
     async def reload(request: Request) -> Response:
         """Read the rules, the alerting and the on-call file again, on all workers. A file with a fault is refused
         as a whole (422, with its line), and what was in force still is."""
-        by = (await read_body(request, CheckBody)).by or caller_of(request).who
+        by = actor_of(request, (await read_body(request, CheckBody)).by)
         with audited(request, by=by, action="files.reload", target="rules", details={}):
             try:
                 changed = await files.reload(by)

@@ -25,7 +25,7 @@ from episode_monitor.web.parameters import By, Clean, Cursor, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import returns, takes
-from episode_monitor.web.security import caller_of
+from episode_monitor.web.security import actor_of
 from streams.dispatch.inputs import ExpireSilence, SetSilence
 from streams.dispatch.records import SilenceRecord
 from streams.dispatch.silences import preview as hidden
@@ -97,7 +97,7 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
     @router.delete("/{silence_id}", responses=_SET)
     async def expire_silence(request: Request, silence_id: SilenceId, by: By = "") -> Response:
         """End a silence now; alerts that still fire are then delivered."""
-        by = by.strip() or caller_of(request).who
+        by = actor_of(request, by)
         with audited(request, by=by, action="silence.expire", target=silence_id, details={}):
             await desk.perform(ExpireSilence(silence_id=silence_id, by=by))
         return done(_view(desk, silence_id))

@@ -24,7 +24,7 @@ from episode_monitor.web.parameters import By, Clean, InLanguage, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import Responses, reference, returns, takes
-from episode_monitor.web.security import caller_of
+from episode_monitor.web.security import actor_of
 from models.backtest_views import BacktestResult
 from models.replay_job_views import ReplayJob, ReplayJobList
 
@@ -75,7 +75,7 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
         It reads the topic without a group and changes nothing. One job runs on a worker, four wait.
         """
         body = await read_body(request, ReplayBody)
-        by = body.by or caller_of(request).who
+        by = actor_of(request, body.by)
         spend(request, "replay")
         asked = requests.replay(body, by, context_of(request).now_ms())
         return _start(request, find_jobs(), asked, "replay.start")
@@ -89,7 +89,7 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
         Rules that cannot be used are refused with 422: `errors` has each fault with its line.
         """
         body = await read_body(request, BacktestBody)
-        by, now_ms = body.by or caller_of(request).who, context_of(request).now_ms()
+        by, now_ms = actor_of(request, body.by), context_of(request).now_ms()
         spend(request, "backtest")
         asked = await asyncio.to_thread(requests.backtest, body, by, now_ms)
         return _start(request, find_jobs(), asked, "backtest.start")
@@ -120,7 +120,7 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
 
     async def ended(request: Request, job_id: str, asked_by: str) -> Response:
         body = await read_body(request, CheckBody)
-        by = body.by or asked_by.strip() or caller_of(request).who
+        by = actor_of(request, body.by or asked_by)
         with audited(request, by=by, action="replay.cancel", target=job_id, details={}):
             status = await find_jobs().cancel(job_id, by)
         return done(status)

@@ -47,6 +47,11 @@ def caller_of(request: Request) -> Caller:
     return caller_of_scope(request.scope)
 
 
+def actor_of(request: Request, said: str | msgspec.UnsetType) -> str:
+    """Who acts, for the audit: the name that the request says, else the caller's own."""
+    return (said or "").strip() or caller_of(request).who
+
+
 def caller_of_scope(scope: Scope) -> Caller:
     """The same for a layer in front of the routes."""
     caller = scope.get(_CALLER)

@@ -32,7 +32,7 @@ from episode_monitor.web.parameters import (
 )
 from episode_monitor.web.problems import Problem, invalid
 from episode_monitor.web.schemas import ActiveAlerts, returns, takes
-from episode_monitor.web.security import caller_of
+from episode_monitor.web.security import actor_of
 from models.alert import Alert
 from models.alert_statistics import AlertStatistics
 from models.alert_views import AlertDetails
@@ -195,7 +195,7 @@ async def silence_alert(request: Request, alert_key: AlertKeyPath) -> Response:
 
 async def _act(request: Request, alert_key: str, kind: AlertActKind) -> Response:
     body = await read_body(request, AlertActionBody)
-    by = body.by or caller_of(request).who
+    by = actor_of(request, body.by)
     act = AlertAct(alert_key=alert_key, kind=kind, by=by, comment=body.comment, minutes=_minutes(kind, body))
     details = {"comment": body.comment} | ({} if act.minutes is None else {"minutes": act.minutes})
     with audited(request, by=by, action=f"alert.{kind.value}", target=alert_key, details=details):

@@ -19,7 +19,7 @@ from episode_monitor.web.parameters import Clean, InLanguage, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import busy
 from episode_monitor.web.schemas import reference, returns, takes
-from episode_monitor.web.security import caller_of
+from episode_monitor.web.security import actor_of
 from models.check_views import BasicCheckResult, DeepCheckResult, JobList, JobState, JobStatus
 
 PREFIX = "/monitoring/episodes/jobs"
@@ -45,7 +45,7 @@ async def run_check(request: Request, deep_check: Deep = False) -> Response:
     """
     web = context_of(request)
     body = await read_body(request, CheckBody)
-    by = body.by or caller_of(request).who
+    by = actor_of(request, body.by)
     if deep_check:
         spend(request, "deep_check")
     action = "check.deep" if deep_check else "check.basic"
@@ -92,7 +92,7 @@ async def job(request: Request, job_id: JobId, language: InLanguage = Language.E
 async def cancel_job(request: Request, job_id: JobId) -> Response:
     """Cancel a running job; its results so far are discarded."""
     body = await read_body(request, CheckBody)
-    by = body.by or caller_of(request).who
+    by = actor_of(request, body.by)
     with audited(request, by=by, action="check.cancel", target=job_id, details={}):
         status = await context_of(request).jobs().cancel_job(job_id, by)
     return done(status)

@@ -24,7 +24,7 @@ from episode_monitor.web.parameters import Clean, OptionalProject, ProjectIdPath
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem, busy
 from episode_monitor.web.schemas import returns, takes
-from episode_monitor.web.security import caller_of
+from episode_monitor.web.security import actor_of
 from models.repair import AutomaticRepair, RepairPlan, RepairPlanList, RepairPlanSummary
 
 PLANS = "/monitoring/episodes/repair-plans"
@@ -67,7 +67,7 @@ async def plan_repair_of(request: Request, project_id: ProjectIdQuery) -> Respon
 
 async def _plan(request: Request, project_id: str) -> Response:
     body = await read_body(request, RepairPlanBody)
-    by = body.by or caller_of(request).who
+    by = actor_of(request, body.by)
     spend(request, "repair_plan")
     details = {"strategy": body.strategy.value}
     with audited(request, by=by, action="repair.plan", target=project_id, details=details):
