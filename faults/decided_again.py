@@ -23,6 +23,7 @@ from streams.dispatch.outputs import Explanation
 from streams.dispatch.records import AlertRecord
 from streams.dispatch.state import ALERT, State
 from streams.dispatch.storage import restored, take_changes
+from streams.routing.route import every
 
 Values = dict[bytes, bytes]
 
@@ -42,6 +43,9 @@ class DecidedAgain:
         self._logs = {f"{topics.alerts}/{number}": log for number, log in evidence.alerts.items()}
         self._logs[f"{topics.acts}/0"] = evidence.acts
         self._values: Values = {}  # the records of the state, without outbox and outcomes
+        self._clock_ms = 0
+        routes = list(every(config.alerting.root))
+        self._waits_ms = {0} | {each.group_wait_ms for each in routes} | {each.group_interval_ms for each in routes}
 
     def check(self, decisions: Sequence[StoredDecision]) -> Sentences:
         """One sentence for each decision that is not what its inputs lead to."""
@@ -51,7 +55,7 @@ class DecidedAgain:
             positions = decision.meta.positions
             after = _applied(self._values, decision.changes)
             said = self._difference(decision, inputs, after)
-            self._values = after
+            self._values, self._clock_ms = after, decision.meta.clock_ms
             if said:
                 yield f"The decision at offset {decision.offset} of {self._topics.dispatch} {said}."
 
@@ -120,11 +124,11 @@ class DecidedAgain:
         return tuple(sorted(origin for origin in waited - waiting if origin))
 
     def _moments(self, decision: StoredDecision) -> set[int]:
-        """When it may have been made."""
-        records = _alerts({key: value for key, value in decision.changes.items() if value is not None})
-        ends = {entry.at_ms for record in records for entry in record.timeline}
-        ends |= {entry.at_ms for record in records for entry in record.told}
-        return {decision.meta.clock_ms} | {at_ms for at_ms in ends if at_ms <= decision.meta.clock_ms}
+        """When its first input may have been taken: times that the changed records bear, and those from which a group
+        waits until such a time."""
+        values = [msgspec.msgpack.decode(value[1:]) for value in _applied({}, decision.changes).values()]
+        found = {at_ms - wait_ms for at_ms in _numbers(values) for wait_ms in self._waits_ms}
+        return {decision.meta.clock_ms} | {at_ms for at_ms in found if self._clock_ms < at_ms <= decision.meta.clock_ms}
 
     def _tried(
         self, decision: StoredDecision, inputs: list[Timed], after: Values
@@ -158,6 +162,15 @@ def _firing(state: State, alert_key: str) -> str:
 def _alerts(values: Values) -> list[AlertRecord]:
     kind = ALERT.encode()
     return [msgspec.msgpack.decode(value[1:], type=AlertRecord) for key, value in values.items() if key[:1] == kind]
+
+
+def _numbers(value: object) -> Iterator[int]:
+    """All whole numbers within a decoded record."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(each)
+    elif isinstance(value, int):
+        yield value
 
 
 def _applied(values: Values, changes: dict[bytes, bytes | None]) -> Values:

@@ -42,19 +42,25 @@ class HonestDispatcher:
         position = Position(f"{self.topics.alerts}/0", log[-1].offset)
         self._decide(of_alert(alert, position, START_MS + at_ms, behind="", is_known=False))
 
-    def act(self, act: Act, at_ms: int, comment: str = "") -> None:
-        """An act of a person, answered 201."""
+    def act(self, act: Act, at_ms: int, comment: str = "", ended_at_ms: int | None = None) -> None:
+        """An act of a person, answered 201. `ended_at_ms`: what is due by then is of the same decision."""
         log = self.evidence.acts
         stamped = StampedAct(act_id=f"act{len(log)}", at_ms=START_MS + at_ms, act=act)
         log.append(Kept(len(log), None, encode_act(stamped), (), START_MS + at_ms))
         position = Position(f"{self.topics.acts}/0", log[-1].offset)
         given: AnyInput = msgspec.structs.replace(act, position=position)
-        self._decide([of_act(stamped, given, START_MS + at_ms)])
+        ends = [] if ended_at_ms is None else [Timed(Tick(), START_MS + ended_at_ms)]
+        self._decide([of_act(stamped, given, START_MS + at_ms), *ends])
         self.evidence.acted.append(Acted("POST /silences", 201, {}, comment))
 
     def tick(self, at_ms: int) -> None:
         """Time goes on."""
         self._decide([Timed(Tick(), START_MS + at_ms)])
+
+    def look(self, at_ms: int) -> None:
+        """Time goes on and nothing is due, so that nothing is stored of it."""
+        decide(self.config, self.state, Tick(), START_MS + at_ms)
+        assert set(dict(take_changes(self.state))) <= {END}
 
     def _decide(self, inputs: Sequence[Timed]) -> None:
         changes: list[tuple[bytes, bytes | None]] = []

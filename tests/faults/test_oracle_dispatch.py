@@ -255,6 +255,17 @@ def test_positions_are_read_from_the_record_that_ends_a_decision(run: HonestDisp
     assert (meta.clock_ms, meta.positions) == (START_MS, {"alerts/0": 0})
 
 
+def test_a_clock_that_went_on_while_nothing_was_stored_explains_what_is_stored_next() -> None:
+    run = HonestDispatcher(GROUPED)
+    run.look(10_000)
+    silence = SetSilence(
+        silence_id="s1", matchers=(Matcher("project_id", "p9"),), starts_at_ms=START_MS, ends_at_ms=START_MS + 10**8,
+        by="kim", comment="maintenance",
+    )  # fmt: skip
+    run.act(silence, 9_000, "maintenance", ended_at_ms=11_000)  # its record bears 10 s, when it was set
+    assert verdict(run) == []
+
+
 def resolved_by_a_person(at_ms: int) -> HonestDispatcher:
     """p5 waits 30 s for its group; a person resolves it at `at_ms`, and its numbers end after two minutes."""
     found = HonestDispatcher(GROUPED)
