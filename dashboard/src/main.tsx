@@ -18,8 +18,6 @@ const queries = new QueryClient({
   },
 });
 
-handOn(queries);
-
 const theme = createTheme({
   cursorType: "pointer",
   // Locking the scroll would write a <style> element, which the content security policy refuses.
@@ -29,7 +27,7 @@ const theme = createTheme({
   },
 });
 
-createRoot(document.getElementById("root") as HTMLElement).render(
+const draw = () => createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto" withCssVariables={false} withGlobalClasses={false}>
       <QueryClientProvider client={queries}>
@@ -42,3 +40,5 @@ createRoot(document.getElementById("root") as HTMLElement).render(
     </MantineProvider>
   </StrictMode>,
 );
+
+void handOn(queries).then(draw);

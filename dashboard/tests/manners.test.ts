@@ -3,7 +3,7 @@ import { titleWith } from "~/app/badge";
 import { letterOf, type Pressed } from "~/app/keyboard";
 import { waitsFor } from "~/app/refresh";
 import { matcherText, parseMatchers } from "~/logic/matchers";
-import { i18next, TEXTS } from "~/text";
+import { TEXTS, t, words } from "~/text";
 import { NOUNS } from "~/text/nouns";
 
 const pressed = (more: Partial<Pressed>): Pressed => ({ key: "g", code: "KeyG", ctrlKey: false, metaKey: false, altKey: false, isComposing: false, target: document.body, ...more });
@@ -34,11 +34,11 @@ test("matchers are read as Alertmanager writes them, and written so that they re
 });
 
 test("a counted thing is one or many, and a language without a plural has one form", async () => {
-  const said = (many: number) => i18next.t("figure.problems.note", { gaps: many, duplicates: many });
+  const said = (many: number) => t("figure.problems.note", { gaps: many, duplicates: many });
   expect([0, 1, 2, 1234].map(said)).toEqual(["0 gaps, 0 duplicates", "1 gap, 1 duplicate", "2 gaps, 2 duplicates", "1,234 gaps, 1,234 duplicates"]);
-  await i18next.changeLanguage("ko");
+  words.language = "ko";
   expect([1, 1234].map(said)).toEqual(["누락 1건, 중복 1건", "누락 1,234건, 중복 1,234건"]);
-  await i18next.changeLanguage("en");
+  words.language = "en";
 });
 
 test("no English text puts a number before a plural: it names the counted thing instead", () => {

@@ -3,7 +3,7 @@ import type { FindingEntry } from "~/api/types";
 import { entryText, openSince } from "~/logic/finding-history";
 import { partText } from "~/logic/say";
 import { stateAmong } from "~/logic/plans";
-import { i18next } from "~/text";
+import { words } from "~/text";
 
 const plan = (plan_id: string, state: string, created_at: string, acted_at: string | null = null, project_id = "p") => ({ plan_id, project_id, state, created_at, acted_at });
 
@@ -22,10 +22,10 @@ test("the history of a finding is in the language of the page; an entry of anoth
   const entries = [entry("opened", { since: "2026-01-01T00:00:00Z" }), entry("filled_in_part", { number: 3, episode_id: "ep", lives_on_as }), entry("healed", { kind: "duplicate", how: "deleted", episode_id: "ep", first_number: 3, last_number: 3 }), entry("new kind")];
   const said = () => entries.map((one) => entryText(one, format));
   expect(said()).toEqual(["no episode has had 3–5 since 2026-01-01", "ep took 3; still missing: 5", "ep was deleted; one episode alone has 3 now", "in English"]);
-  await i18next.changeLanguage("ko");
+  words.language = "ko";
   expect(said().slice(0, 3).every((text) => /[가-힣]/.test(text))).toBe(true);
   expect(partText("fleet", "No recent summary.", "ko")).toBe("일부 파티션의 수치가 최신이 아닙니다. (No recent summary.)");
-  await i18next.changeLanguage("en");
+  words.language = "en";
   expect(partText("fleet", "No recent summary.", "en")).toBe("No recent summary.");
 });
 

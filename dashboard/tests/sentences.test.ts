@@ -4,23 +4,23 @@ import { limitsOfChart } from "~/logic/rules";
 import { actorText, inWords, original, splitText } from "~/logic/sentences";
 import { hoursOf } from "~/logic/trend";
 import { firstSteps } from "~/pages/alerts/FirstSteps";
-import { i18next } from "~/text";
+import { words } from "~/text";
 
 test("what the monitor says about a repair is in the language of the page, one thing is not many, and the unknown is marked as the original", async () => {
   expect(["1 change", "459 changes", "1 number changed, and of newer episodes: 2"].map(inWords)).toEqual(["1 change", "459 changes", "1 number changed, and 2 newer episodes"]);
   expect(inWords("1 number changed; newer episodes that keep their numbers, above a gap: 1")).toBe("1 number changed; 1 newer episode stays above a gap");
-  await i18next.changeLanguage("ko");
+  words.language = "ko";
   expect(inWords("3 numbers changed, and of newer episodes: 2")).toBe("번호 3개 변경, 이후 만들어진 에피소드 2개 포함");
   expect(inWords("Nothing was changed: an episode was created since the plan was made. Say with_newer (--with-newer) to move newer episodes along.")).toBe("아무것도 바꾸지 않았습니다. 계획 이후 에피소드 1개가 만들어졌습니다.");
   expect(["automatic", "schedule", "mina"].map(actorText)).toEqual(["자동 보정", "정기 실행", "mina"]);
   expect(inWords("A sentence of another version.")).toBe("원문: A sentence of another version.");
   expect(["값이 비어 있어 JSON이 아닙니다.", ""].map(original)).toEqual(["값이 비어 있어 JSON이 아닙니다.", ""]);
-  await i18next.changeLanguage("en");
+  words.language = "en";
   expect(inWords("A sentence of another version.")).toBe("A sentence of another version.");
 });
 
 test("no warning of a plan, a replay or a split project is English on the Korean page", async () => {
-  await i18next.changeLanguage("ko");
+  words.language = "ko";
   const warnings = [
     "2 episodes have numbers outside 1 to 2147483647: ep_1, ep_2.",
     "3 episodes have ids that are not valid in events, so the stream cannot show them.",
@@ -32,7 +32,7 @@ test("no warning of a plan, a replay or a split project is English on the Korean
   const partitions = [{ partition: 1, placed_by: "crc32" }, { partition: 3, placed_by: "of_another_version" }] as never;
   for (const cause of ["different_partitioners", "no_key", "partitions_added", "unknown"]) expect(splitText({ cause, detail: "In English.", partitions })).toMatch(/^레코드가 여러 파티션에 있습니다\(파티션 1: CRC32가 정하는 위치\(librdkafka 기본값\); 파티션 3: of_another_version\)\. .*요\.$/);
   expect(splitText({ cause: "of_another_version", detail: "In English.", partitions })).toBe("In English.");
-  await i18next.changeLanguage("en");
+  words.language = "en";
 });
 
 const radius = (episodes: number) => ({ before: { episodes } }) as never;

@@ -4,7 +4,7 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { headersWith } from "~/app/actor";
 import { api, ApiError, ok, within } from "./client";
 import type { paths } from "./schema";
-import { i18next } from "~/text";
+import { words } from "~/text";
 import type { ActiveAlert, Readiness } from "./types";
 
 const ROOT = "/monitoring/episodes";
@@ -17,7 +17,7 @@ export type SilencesAsked = NonNullable<QueryOf<"/monitoring/episodes/silences">
 export type LettersAsked = NonNullable<QueryOf<"/monitoring/episodes/dead-letters">>;
 
 /** Titles and sentences come in the language of the page. */
-export const speaks = (): "en" | "ko" => (i18next.language === "ko" ? "ko" : "en");
+export const speaks = (): "en" | "ko" => words.language;
 
 /** 503 with parts is an answer too: the worker is there, and says what is not. */
 async function readiness(signal: AbortSignal): Promise<Readiness> {

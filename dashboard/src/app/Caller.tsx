@@ -3,11 +3,11 @@
 import { Modal, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type FormEvent } from "react";
-import { useTranslation } from "react-i18next";
 import { ApiError } from "~/api/client";
 import { reads } from "~/api/reads";
 import { ActProblem } from "~/parts/ActDialog";
 import { Icon } from "~/parts/Icon";
+import { useTranslation } from "~/text";
 import { keepToken, token } from "./actor";
 
 /** Why a change would be refused now, as the error that it would be answered with; null: it would not, or is not known. */

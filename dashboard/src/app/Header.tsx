@@ -3,7 +3,6 @@
 import { Menu, Popover } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import { Link, NavLink } from "react-router";
 import { reads } from "~/api/reads";
 import { tabs } from "~/logic/tabs";
@@ -15,6 +14,7 @@ import { usePreferences, type Theme } from "./preferences";
 import { useRefresh } from "./refresh";
 import { useFormat } from "./use-format";
 import type { Language, Zone } from "~/logic/format";
+import { useTranslation } from "~/text";
 
 export const INTERVALS = [0, 5, 10, 30, 60, 300];
 

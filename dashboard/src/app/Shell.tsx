@@ -3,7 +3,6 @@
 import { Modal } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Suspense, useEffect, useMemo, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { Outlet, useLocation } from "react-router";
 import { ApiError } from "~/api/client";
 import { reads } from "~/api/reads";
@@ -12,6 +11,7 @@ import { Bones } from "~/parts/Answer";
 import { PageFailed } from "~/pages/NotFound";
 import { Guard } from "~/parts/Guard";
 import { Icon } from "~/parts/Icon";
+import { useTranslation } from "~/text";
 import { badge, titleWith } from "./badge";
 import { Header } from "./Header";
 import { useKeyboard } from "./keyboard";

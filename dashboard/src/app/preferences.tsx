@@ -3,7 +3,7 @@
 import { useMantineColorScheme } from "@mantine/core";
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
 import type { Language, Zone } from "~/logic/format";
-import { i18next } from "~/text";
+import { type t, words, written, WrittenIn } from "~/text";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -35,25 +35,33 @@ function store(change: Partial<Preferences>): void {
 }
 
 const Context = createContext<{ now: Preferences; change: (change: Partial<Preferences>) => void } | null>(null);
+const Reads = createContext<Pick<Preferences, "language" | "zone"> | null>(null); // apart: a theme changes no text
 
 export function PreferencesProvider({ children }: { children: ReactNode }) {
-  const [now, setNow] = useState<Preferences>(() => ({ ...DEFAULTS, language: i18next.language as Language, ...stored() }));
+  const [now, setNow] = useState<Preferences>(() => ({ ...DEFAULTS, language: words.language, ...stored() }));
   const { setColorScheme } = useMantineColorScheme({ keepTransitions: true });
   const change = useCallback((changed: Partial<Preferences>) => {
     store(changed);
-    if (changed.language) void i18next.changeLanguage(changed.language); // with the state below: everything is drawn once
+    if (changed.language) words.language = changed.language; // with the state below: everything is drawn once
     setNow((before) => ({ ...before, ...changed }));
   }, []);
   useEffect(() => {
-    void i18next.changeLanguage(now.language);
+    words.language = now.language;
     document.documentElement.lang = now.language;
   }, [now.language]);
   useEffect(() => void setColorScheme(now.theme === "system" ? "auto" : now.theme), [now.theme, setColorScheme]);
-  return <Context value={useMemo(() => ({ now, change }), [now, change])}>{children}</Context>;
+  const reads = useMemo(() => ({ language: now.language, zone: now.zone }), [now.language, now.zone]);
+  const texts = useMemo(() => ({ t: written.bind(null, now.language) as typeof t }), [now.language]);
+  const chosen = useMemo(() => ({ now, change }), [now, change]);
+  return <WrittenIn value={texts}><Reads value={reads}><Context value={chosen}>{children}</Context></Reads></WrittenIn>;
 }
 
-export function usePreferences() {
-  const found = use(Context);
-  if (!found) throw new Error("outside PreferencesProvider");
-  return found;
+function found<T>(value: T | null): T {
+  if (!value) throw new Error("outside PreferencesProvider");
+  return value;
 }
+
+export const usePreferences = () => found(use(Context));
+
+/** How texts, numbers and moments are written. */
+export const useReads = () => found(use(Reads));

@@ -2,10 +2,10 @@
 
 import { useMemo } from "react";
 import * as format from "~/logic/format";
-import { usePreferences } from "./preferences";
+import { useReads } from "./preferences";
 
 export function useFormat() {
-  const { language, zone } = usePreferences().now;
+  const { language, zone } = useReads();
   return useMemo(
     () => ({
       language,

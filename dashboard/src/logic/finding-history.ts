@@ -1,7 +1,7 @@
 // What happened to a finding, as a sentence in the language of the page. The monitor's own sentence is English.
 
 import type { Finding, FindingEntry } from "~/api/types";
-import { i18next } from "~/text";
+import { t } from "~/text";
 
 export interface Formats {
   count: (value: number) => string;
@@ -12,7 +12,6 @@ const numbersOf = ({ first_number: first, last_number: last }: { first_number: n
   first === last ? count(first) : `${count(first)}–${count(last)}`;
 
 export function entryText(entry: FindingEntry, format: Formats): string {
-  const t = i18next.t.bind(i18next);
   const numbers = numbersOf(entry, format);
   const rest = (entry.lives_on_as ?? []).map((one) => numbersOf(one, format)).join(", ");
   const episode = entry.episode_id ?? "–";

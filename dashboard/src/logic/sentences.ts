@@ -2,7 +2,7 @@
 // such as a sentence of another version, is shown as it came.
 
 import type { components } from "~/api/schema";
-import { hasText, i18next, sayOr, type TextKey } from "~/text";
+import { hasText, sayOr, t, type TextKey } from "~/text";
 
 type SplitView = Pick<components["schemas"]["SplitView"], "cause" | "detail" | "partitions">;
 
@@ -45,19 +45,19 @@ export function inWords(text: string): string {
     const found = pattern.exec(text);
     if (!found) continue;
     const [a, b, c, d] = found.slice(1).map(valueOf);
-    return i18next.t(key, { a, b, c, d });
+    return t(key, { a, b, c, d });
   }
   return original(text);
 }
 
 /** Words that neither this page nor the monitor has in Korean are marked there as the original text. */
-export const original = (text: string): string => (text && !/[가-힣]/.test(text) ? i18next.t("sentence.original", { text }) : text);
+export const original = (text: string): string => (text && !/[가-힣]/.test(text) ? t("sentence.original", { text }) : text);
 
 /** Why a project is in several partitions and what to do: by the monitor's code, and in its own sentence where that is newer. */
 export function splitText({ cause, detail, partitions }: SplitView): string {
   const key = `split.${cause}`;
-  const where = partitions.map(({ partition, placed_by }) => i18next.t("split.part", { partition, placed: sayOr(`split.placed.${placed_by}`, placed_by) }));
-  return hasText(key) ? `${i18next.t("split.where", { where: where.join("; ") })} ${i18next.t(key)}` : detail;
+  const where = partitions.map(({ partition, placed_by }) => t("split.part", { partition, placed: sayOr(`split.placed.${placed_by}`, placed_by) }));
+  return hasText(key) ? `${t("split.where", { where: where.join("; ") })} ${t(key)}` : detail;
 }
 
 /** Who acted: a person's own name, or a word where the monitor acted by itself. */

@@ -1,9 +1,9 @@
 // What is shown where there is no page, and where a page broke.
 
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { original } from "~/logic/sentences";
 import { State } from "~/parts/Answer";
+import { useTranslation } from "~/text";
 
 export function NotFound() {
   const { t } = useTranslation();

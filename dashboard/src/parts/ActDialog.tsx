@@ -3,11 +3,11 @@
 import { Modal, TextInput, Textarea } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState, type FormEvent, type ReactNode } from "react";
-import { useTranslation } from "react-i18next";
 import { ApiError } from "~/api/client";
 import { headersWith, keepToken, token } from "~/app/actor";
 import { useRefusal } from "~/app/Caller";
 import { usePreferences } from "~/app/preferences";
+import { useTranslation } from "~/text";
 import { problemTexts } from "./Answer";
 import { Choice } from "./Filters";
 import { Icon } from "./Icon";

@@ -2,12 +2,11 @@
 
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { useTranslation } from "react-i18next";
 import { ApiError } from "~/api/client";
 import { useAgain } from "~/app/refresh";
 import { useFormat } from "~/app/use-format";
 import { inWords, original } from "~/logic/sentences";
-import { hasText } from "~/text";
+import { hasText, useTranslation } from "~/text";
 import { Icon, type IconName } from "./Icon";
 
 export function Bones({ lines = 4 }: { lines?: number }) {

@@ -1,12 +1,12 @@
 // A line chart: thresholds, moments of alerts, one cursor over all charts of a page, and a brush that zooms all of them.
 
 import { useEffect, useRef } from "react";
-import { useTranslation } from "react-i18next";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useFormat } from "~/app/use-format";
 import { usePreferences } from "~/app/preferences";
 import type { Series } from "~/logic/trend";
+import { useTranslation } from "~/text";
 
 export type LineTone = "accent" | "critical" | "warning" | "good" | "muted";
 

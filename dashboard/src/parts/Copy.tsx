@@ -1,7 +1,7 @@
 // Copies a text and says so.
 
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
+import { useTranslation } from "~/text";
 import { Icon } from "./Icon";
 
 export async function toClipboard(text: string): Promise<boolean> {

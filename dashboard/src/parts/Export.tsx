@@ -3,8 +3,8 @@
 
 import { Menu } from "@mantine/core";
 import { useState, type ReactNode } from "react";
-import { useTranslation } from "react-i18next";
 import { csv, curl, type Cell } from "~/logic/export";
+import { useTranslation } from "~/text";
 import { problemTexts } from "./Answer";
 import { toClipboard } from "./Copy";
 import { Icon } from "./Icon";

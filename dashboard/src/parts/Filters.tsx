@@ -1,8 +1,8 @@
 // Filters whose state is the address, so that a link shows the same list and "back" works.
 
 import { useEffect, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
+import { useTranslation } from "~/text";
 
 const TYPING_MS = 250;
 

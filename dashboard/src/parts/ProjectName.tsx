@@ -1,8 +1,8 @@
 // A project by its id, or "all projects" where an alert is about all of them.
 
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { FLEET, toProject } from "~/logic/address";
+import { useTranslation } from "~/text";
 
 export function ProjectName({ id, className = "" }: { id: string; className?: string }) {
   const { t } = useTranslation();

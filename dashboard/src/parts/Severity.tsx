@@ -1,7 +1,6 @@
 // Severity and status by colour, icon and word.
 
-import { useTranslation } from "react-i18next";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 import { Icon, type IconName } from "./Icon";
 
 export type Tone = "critical" | "warning" | "info" | "good";

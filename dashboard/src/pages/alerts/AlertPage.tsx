@@ -1,7 +1,6 @@
 // One alert: what happened, who was told and who was not, and what comes next.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import { reads } from "~/api/reads";
 import type { AlertDetails } from "~/api/types";
@@ -21,6 +20,7 @@ import { Measured } from "./AlertTable";
 import { Around } from "./Around";
 import { FirstSteps } from "./FirstSteps";
 import { ProjectLink } from "~/parts/ProjectName";
+import { useTranslation } from "~/text";
 
 function Head({ alert }: { alert: AlertDetails }) {
   const { t } = useTranslation();

@@ -1,6 +1,5 @@
 // The lists of one alert's page.
 
-import { useTranslation } from "react-i18next";
 import type { AlertDetails } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { happened } from "~/logic/alerts";
@@ -9,7 +8,7 @@ import { State } from "~/parts/Answer";
 import { Ago } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { StatusTag, Tag } from "~/parts/Severity";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 
 function Phrase({ text }: { text: string }) {
   const { t } = useTranslation();

@@ -1,7 +1,6 @@
 // Rows of alerts, with a line above each group.
 
 import { Fragment, memo, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { AlertVerb } from "~/api/acts";
 import type { ActiveAlert } from "~/api/types";
@@ -12,12 +11,15 @@ import { limitWith, withUnit } from "~/logic/units";
 import { ProjectLink } from "~/parts/ProjectName";
 import { Ago } from "~/parts/Moment";
 import { SeverityTag, StatusTag } from "~/parts/Severity";
+import { useTranslation } from "~/text";
+
+type Chosen = ReadonlySet<string>;
 
 interface Props {
   groups: Group[];
   showGroups: boolean;
-  chosen: ReadonlySet<string>;
-  choose: (chosen: ReadonlySet<string>) => void;
+  chosen: Chosen;
+  choose: (change: (before: Chosen) => Chosen) => void;
   act: (verb: AlertVerb, alert: ActiveAlert) => void;
 }
 
@@ -61,6 +63,22 @@ const Cells = memo(function Cells({ alert, act }: { alert: ActiveAlert; act: Pro
   );
 });
 
+const toggled = (key: string) => (before: Chosen) => {
+  const after = new Set(before);
+  if (!after.delete(key)) after.add(key);
+  return after;
+};
+
+/** Drawn again only when it is chosen or not any more, or its alert changes; `choose` and `act` never do. */
+const Row = memo(function Row({ alert, isChosen, label, choose, act }: { alert: ActiveAlert; isChosen: boolean; label: string } & Pick<Props, "choose" | "act">) {
+  return (
+    <tr data-alert={alert.alert_key}>
+      <td className="shrink"><input type="checkbox" checked={isChosen} onChange={() => choose(toggled(alert.alert_key))} aria-label={`${label}: ${alert.alert_key}`} /></td>
+      <Cells alert={alert} act={act} />
+    </tr>
+  );
+});
+
 export function AlertTable({ groups, showGroups, chosen, choose, act }: Props) {
   const { t } = useTranslation();
   const latest = useRef(act);
@@ -68,17 +86,12 @@ export function AlertTable({ groups, showGroups, chosen, choose, act }: Props) {
   const [stable] = useState(() => (...given: Parameters<Props["act"]>) => latest.current(...given));
   const keys = groups.flatMap((group) => group.alerts.map((alert) => alert.alert_key));
   const all = keys.every((key) => chosen.has(key));
-  const toggle = (key: string) => {
-    const after = new Set(chosen);
-    if (!after.delete(key)) after.add(key);
-    choose(after);
-  };
   return (
     <div className="table-wrap">
       <table className="table table-fold">
         <thead>
           <tr>
-            <th className="shrink"><input type="checkbox" checked={all} onChange={() => choose(new Set(all ? [] : keys))} aria-label={t("alerts.choose_all")} /></th>
+            <th className="shrink"><input type="checkbox" checked={all} onChange={() => choose(() => new Set(all ? [] : keys))} aria-label={t("alerts.choose_all")} /></th>
             <th>{t("alerts.severity")}</th>
             <th>{t("alerts.what")}</th>
             <th className="num">{t("alerts.value")}</th>
@@ -91,12 +104,7 @@ export function AlertTable({ groups, showGroups, chosen, choose, act }: Props) {
           {groups.map((group) => (
             <Fragment key={group.name}>
               {showGroups ? <tr className="group"><td colSpan={7}><span className="name">{group.name}</span> <span className="count">{group.alerts.length}</span></td></tr> : null}
-              {group.alerts.map((alert) => (
-                <tr key={alert.alert_key} data-alert={alert.alert_key}>
-                  <td className="shrink"><input type="checkbox" checked={chosen.has(alert.alert_key)} onChange={() => toggle(alert.alert_key)} aria-label={`${t("alerts.choose")}: ${alert.alert_key}`} /></td>
-                  <Cells alert={alert} act={stable} />
-                </tr>
-              ))}
+              {group.alerts.map((alert) => <Row key={alert.alert_key} alert={alert} isChosen={chosen.has(alert.alert_key)} label={t("alerts.choose")} choose={choose} act={stable} />)}
             </Fragment>
           ))}
         </tbody>

@@ -2,10 +2,10 @@
 
 import { useQuery } from "@tanstack/react-query";
 import type { ComponentType } from "react";
-import { useTranslation } from "react-i18next";
 import { NavLink, useParams } from "react-router";
 import { reads } from "~/api/reads";
 import { NotFound } from "~/pages/NotFound";
+import { useTranslation } from "~/text";
 import { Active } from "./Active";
 import { DeadLetters } from "./DeadLetters";
 import { History } from "./History";

@@ -2,7 +2,6 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import type { AlertDetails } from "~/api/types";
@@ -10,6 +9,7 @@ import { FLEET, toPerformance } from "~/logic/address";
 import { rangeOf, series, type Measure } from "~/logic/trend";
 import { Answer, Bones } from "~/parts/Answer";
 import { Panel } from "~/parts/Panel";
+import { useTranslation } from "~/text";
 
 const Chart = lazy(async () => ({ default: (await import("~/parts/Chart")).Chart }));
 

@@ -3,7 +3,6 @@
 import { Textarea } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
 import type { components } from "~/api/schema";
@@ -13,6 +12,7 @@ import { useAct } from "~/parts/ActDialog";
 import { Answer } from "~/parts/Answer";
 import { Choice, useParameter } from "~/parts/Filters";
 import { Panel } from "~/parts/Panel";
+import { useTranslation } from "~/text";
 
 type Result = components["schemas"]["BacktestResult"];
 const RUNNING_MS = 1000;

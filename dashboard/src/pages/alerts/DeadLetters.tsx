@@ -1,7 +1,6 @@
 // Events that could not be used, and alerts that no sink took: retried or discarded.
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
 import { ApiError } from "~/api/client";
 import { reads, speaks, type LettersAsked } from "~/api/reads";
@@ -14,7 +13,7 @@ import { Export } from "~/parts/Export";
 import { Choice, Pager, useParameter } from "~/parts/Filters";
 import { Ago } from "~/parts/Moment";
 import { Tag } from "~/parts/Severity";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 
 function Row({ letter, handle }: { letter: DeadLetter; handle: (verb: "retry" | "discard") => void }) {
   const { t } = useTranslation();

@@ -1,12 +1,11 @@
 // What to do first about an alert of this type, with the way there and the runbook of its rule.
 
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { AlertDetails } from "~/api/types";
 import { FLEET, toPerformance, toProject, webAddress } from "~/logic/address";
 import { Icon } from "~/parts/Icon";
 import { Panel } from "~/parts/Panel";
-import { hasText, type TextKey } from "~/text";
+import { hasText, type TextKey, useTranslation } from "~/text";
 
 const MOST_STEPS = 3;
 

@@ -1,7 +1,6 @@
 // Every transition of every alert, newest first, filtered by the address.
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads, type HistoryAsked } from "~/api/reads";
 import type { AlertTransition } from "~/api/types";
@@ -12,7 +11,7 @@ import { Export } from "~/parts/Export";
 import { Choice, Pager, Pick, Search, useParameter } from "~/parts/Filters";
 import { At } from "~/parts/Moment";
 import { SeverityTag, StatusTag } from "~/parts/Severity";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 
 const HOURS: Record<string, number> = { "1": 1, "24": 24, "168": 168 };
 const text = (alert: AlertTransition["alert"], name: string) => String((alert as Record<string, unknown>)[name] ?? "");

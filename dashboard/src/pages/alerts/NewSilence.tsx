@@ -3,7 +3,6 @@
 import { Textarea } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useDeferredValue, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
 import { ok, within, api } from "~/api/client";
 import { headersWith, token } from "~/app/actor";
@@ -13,6 +12,7 @@ import { localInput } from "~/logic/format";
 import { matcherText, parseMatchers } from "~/logic/matchers";
 import { ActDialog, type Given } from "~/parts/ActDialog";
 import { Failed } from "~/parts/Answer";
+import { useTranslation } from "~/text";
 
 type SilenceBody = components["schemas"]["SilenceBody"];
 const MOST = 10;

@@ -3,7 +3,6 @@
 import { TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
 import type { Shift } from "~/api/types";
@@ -12,6 +11,7 @@ import { ActDialog, useAct } from "~/parts/ActDialog";
 import { Answer, State } from "~/parts/Answer";
 import { Ago, At } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
+import { useTranslation } from "~/text";
 import { Receivers } from "./Receivers";
 
 function Override({ schedule, close }: { schedule: string; close: () => void }) {

@@ -2,7 +2,6 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
 import type { components } from "~/api/schema";
@@ -12,6 +11,7 @@ import { Answer } from "~/parts/Answer";
 import { Icon } from "~/parts/Icon";
 import { Panel } from "~/parts/Panel";
 import { Tag } from "~/parts/Severity";
+import { useTranslation } from "~/text";
 
 type Trial = components["schemas"]["TrialResult"];
 type Sink = components["schemas"]["SinkStatus"];

@@ -1,7 +1,6 @@
 // The rules in force with how they do now, and what changed rules would have done.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
@@ -18,7 +17,7 @@ import { useParameter } from "~/parts/Filters";
 import { Icon } from "~/parts/Icon";
 import { At } from "~/parts/Moment";
 import { SeverityTag, Tag } from "~/parts/Severity";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 import { Backtest } from "./Backtest";
 
 const WEEK_MS = 7 * 86_400_000;

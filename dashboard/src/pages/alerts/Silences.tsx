@@ -1,7 +1,6 @@
 // Silences: what is quiet, until when, and a new one with a preview of what it would hide.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
 import { reads, type SilencesAsked } from "~/api/reads";
 import type { Silence } from "~/api/types";
@@ -15,6 +14,7 @@ import { Choice, Pager, useParameter } from "~/parts/Filters";
 import { Icon } from "~/parts/Icon";
 import { Ago } from "~/parts/Moment";
 import { Tag } from "~/parts/Severity";
+import { useTranslation } from "~/text";
 import { useState } from "react";
 import { NewSilence } from "./NewSilence";
 

@@ -1,12 +1,12 @@
 // Acknowledge, silence, resolve: of one alert, or of many at once.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { acts, type AlertVerb } from "~/api/acts";
 import { ApiError } from "~/api/client";
 import { reads } from "~/api/reads";
 import { matcherText } from "~/logic/matchers";
 import type { Act, Given } from "~/parts/ActDialog";
+import { useTranslation } from "~/text";
 
 const SILENCE_MINUTES = [15, 60, 240, 1440];
 const MOST_NAMED = 8;

@@ -1,12 +1,12 @@
 // Every change of a plan, in pages of the browser: a plan may have a hundred thousand.
 
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import type { RepairPlan } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { ExportShown } from "~/parts/Export";
 import { Icon } from "~/parts/Icon";
 import { Panel } from "~/parts/Panel";
+import { useTranslation } from "~/text";
 
 const PAGE = 50;
 

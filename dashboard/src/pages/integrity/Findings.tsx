@@ -1,7 +1,6 @@
 // Each finding with its numbers, its owners and its history; an open one can be waived.
 
 import type { UseQueryResult } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
 import type { Finding, FindingEntry, ProjectView } from "~/api/types";
 import { useFormat } from "~/app/use-format";
@@ -11,7 +10,7 @@ import { Ago, At } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { Tag, type Tone } from "~/parts/Severity";
 import { entryText, openSince } from "~/logic/finding-history";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 
 const TONES: Record<string, Tone | undefined> = { open: "critical", suspect: "warning", waived: "info" };
 const MOST = 200;

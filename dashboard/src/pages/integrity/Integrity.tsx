@@ -1,9 +1,9 @@
 // Projects, the ones with problems first, and repair plans.
 
 import type { ComponentType } from "react";
-import { useTranslation } from "react-i18next";
 import { NavLink, useParams } from "react-router";
 import { NotFound } from "~/pages/NotFound";
+import { useTranslation } from "~/text";
 import { Plans } from "./Plans";
 import { Projects } from "./Projects";
 

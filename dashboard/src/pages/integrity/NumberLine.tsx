@@ -1,10 +1,10 @@
 // The numbers of a project as a line: where something is missing, held twice, not settled, or waived.
 
-import { useTranslation } from "react-i18next";
 import type { Finding, ProjectView } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { numberLine, rangeOf, wider, type Cell, type CellKind, type Range } from "~/logic/number-line";
 import { useParameter } from "~/parts/Filters";
+import { useTranslation } from "~/text";
 
 const MOST_CELLS = 120;
 const KINDS: CellKind[] = ["live", "gap", "duplicate", "suspect", "waived"];

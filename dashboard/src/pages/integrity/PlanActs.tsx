@@ -2,13 +2,13 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
 import type { RepairPlan } from "~/api/types";
 import { createdSince } from "~/logic/plans";
 import { ActDialog } from "~/parts/ActDialog";
 import { Icon } from "~/parts/Icon";
+import { useTranslation } from "~/text";
 
 type Verb = "approve" | "apply" | "rollback";
 

@@ -2,7 +2,6 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import { reads } from "~/api/reads";
 import type { RepairPlan } from "~/api/types";
@@ -17,7 +16,7 @@ import { Icon } from "~/parts/Icon";
 import { Ago, At } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { Tag, type Tone } from "~/parts/Severity";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 import { Difference } from "./Difference";
 import { PlanActs } from "./PlanActs";
 import { PlanState } from "./PlanState";

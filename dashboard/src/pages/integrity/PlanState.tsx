@@ -1,11 +1,10 @@
 // Where a plan stands, by colour, icon and word.
 
-import { useTranslation } from "react-i18next";
 import type { RepairPlanSummary } from "~/api/types";
 import type { IconName } from "~/parts/Icon";
 import { Tag, type Tone } from "~/parts/Severity";
 import { stateAmong } from "~/logic/plans";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 
 const STATES: Record<string, { tone?: Tone; icon: IconName }> = {
   planned: { tone: "info", icon: "pending" },

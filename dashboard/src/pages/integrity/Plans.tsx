@@ -1,7 +1,6 @@
 // All repair plans, and the switch of automatic repair.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
@@ -14,7 +13,7 @@ import { Export } from "~/parts/Export";
 import { Ago } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { Tag } from "~/parts/Severity";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 import { PlanState } from "./PlanState";
 
 function Automatic() {

@@ -1,7 +1,6 @@
 // One project: its numbers, what is wrong with them since when, and how to mend it.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import { reads } from "~/api/reads";
 import type { ProjectView } from "~/api/types";
@@ -15,6 +14,7 @@ import { Icon } from "~/parts/Icon";
 import { At } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { Tag } from "~/parts/Severity";
+import { useTranslation } from "~/text";
 import { Findings } from "./Findings";
 import { NumberLine } from "./NumberLine";
 import { Repair } from "./Repair";

@@ -2,7 +2,6 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import { useFormat } from "~/app/use-format";
@@ -11,7 +10,7 @@ import { standing, worstFirst } from "~/logic/alerts";
 import { Answer } from "~/parts/Answer";
 import { Panel } from "~/parts/Panel";
 import { SeverityTag, StatusTag, Tag } from "~/parts/Severity";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 
 const WINDOW_MINUTES = 60;
 

@@ -1,7 +1,6 @@
 // The list of projects: searched, filtered, sorted and paged by the server.
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads, type ProjectsAsked } from "~/api/reads";
 import type { ProjectRow } from "~/api/types";
@@ -13,6 +12,7 @@ import { Export } from "~/parts/Export";
 import { Choice, Pager, Search, useParameter } from "~/parts/Filters";
 import { Icon } from "~/parts/Icon";
 import { Tag } from "~/parts/Severity";
+import { useTranslation } from "~/text";
 
 const SORTS = ["worst", "project_id", "gaps", "duplicates", "episodes"] as const;
 

@@ -2,7 +2,6 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import { Link, useNavigate } from "react-router";
 import { acts } from "~/api/acts";
 import type { components } from "~/api/schema";
@@ -14,6 +13,7 @@ import { Answer } from "~/parts/Answer";
 import { Pick } from "~/parts/Filters";
 import { Ago } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
+import { useTranslation } from "~/text";
 import { PlanState } from "./PlanState";
 
 type Strategy = components["schemas"]["Strategy"];

@@ -1,7 +1,6 @@
 // Who did what, newest first, filtered by the address.
 
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import { useFormat } from "~/app/use-format";
 import { actorText, inWords } from "~/logic/sentences";
@@ -11,7 +10,7 @@ import { Export } from "~/parts/Export";
 import { Pager, Search, useParameter } from "~/parts/Filters";
 import { At } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 
 export function Audit() {
   const { t } = useTranslation();

@@ -1,7 +1,6 @@
 // Basic and deep check as quick actions, with progress, result and cancel.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
@@ -14,6 +13,7 @@ import { Answer, State } from "~/parts/Answer";
 import { Ago, At } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { Tag, type Tone } from "~/parts/Severity";
+import { useTranslation } from "~/text";
 
 const RUNNING_MS = 1000;
 const MOST_ISSUES = 8;

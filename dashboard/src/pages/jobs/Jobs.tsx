@@ -1,9 +1,9 @@
 // Checks, replays and backtests, and who did what.
 
 import type { ComponentType } from "react";
-import { useTranslation } from "react-i18next";
 import { NavLink, useParams } from "react-router";
 import { NotFound } from "~/pages/NotFound";
+import { useTranslation } from "~/text";
 import { Audit } from "./Audit";
 import { Checks } from "./Checks";
 import { Replays } from "./Replays";

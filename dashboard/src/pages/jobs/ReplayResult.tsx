@@ -1,7 +1,6 @@
 // What a replay found: how much it read, the state it ended in, findings, and records that could not be used.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import type { components } from "~/api/schema";
@@ -14,7 +13,7 @@ import { Icon } from "~/parts/Icon";
 import { At } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { Tag } from "~/parts/Severity";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 import { JobState } from "./Checks";
 
 type Report = components["schemas"]["Report"];

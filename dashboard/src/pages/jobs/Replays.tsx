@@ -3,7 +3,6 @@
 import { TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
@@ -13,6 +12,7 @@ import { Answer, State } from "~/parts/Answer";
 import { Ago } from "~/parts/Moment";
 import { Panel } from "~/parts/Panel";
 import { useParameter } from "~/parts/Filters";
+import { useTranslation } from "~/text";
 import { JobState } from "./Checks";
 import { ReplayResult } from "./ReplayResult";
 

@@ -1,7 +1,6 @@
 // The verdict in one sentence, and below it what needs a person, worst first.
 
 import type { UseQueryResult } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useFormat } from "~/app/use-format";
 import { MOST, verdict, type Item } from "~/logic/attention";
@@ -11,6 +10,7 @@ import { Icon } from "~/parts/Icon";
 import { Ago } from "~/parts/Moment";
 import { ProjectName } from "~/parts/ProjectName";
 import { SeverityTag } from "~/parts/Severity";
+import { useTranslation } from "~/text";
 
 function Row({ item }: { item: Item }) {
   const { t } = useTranslation();

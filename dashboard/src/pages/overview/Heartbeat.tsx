@@ -2,7 +2,6 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { memo, useMemo } from "react";
-import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import { useNow } from "~/app/refresh";
 import { useFormat } from "~/app/use-format";
@@ -10,6 +9,7 @@ import { heartbeat, type Beat } from "~/logic/heartbeat";
 import { Answer } from "~/parts/Answer";
 import { Panel } from "~/parts/Panel";
 import { limitsOf } from "~/logic/rules";
+import { useTranslation } from "~/text";
 
 const HOUR_MS = 3_600_000;
 

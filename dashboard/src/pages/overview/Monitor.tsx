@@ -2,7 +2,6 @@
 
 import type { UseQueryResult } from "@tanstack/react-query";
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import type { Readiness } from "~/api/types";
@@ -12,6 +11,7 @@ import { partName, partText } from "~/logic/say";
 import { Answer } from "~/parts/Answer";
 import { Panel } from "~/parts/Panel";
 import { Tag } from "~/parts/Severity";
+import { useTranslation } from "~/text";
 
 export function Monitor({ readiness, letters }: { readiness: UseQueryResult<Readiness>; letters: number | undefined }) {
   const { t } = useTranslation();

@@ -1,13 +1,13 @@
 // Who is on call now, and who is next.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import { useFormat } from "~/app/use-format";
 import { Answer, State } from "~/parts/Answer";
 import { Icon } from "~/parts/Icon";
 import { Panel } from "~/parts/Panel";
+import { useTranslation } from "~/text";
 
 export function OnCallNow() {
   const { t } = useTranslation();

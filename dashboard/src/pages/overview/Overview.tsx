@@ -2,10 +2,10 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import { attention } from "~/logic/attention";
 import { MOST_PROJECTS, WINDOW_MINUTES } from "~/logic/overview";
+import { useTranslation } from "~/text";
 import { Attention } from "./Attention";
 import { Figures } from "./Figures";
 import { Heartbeat } from "./Heartbeat";

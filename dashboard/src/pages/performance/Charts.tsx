@@ -2,7 +2,6 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
-import { useTranslation } from "react-i18next";
 import { reads } from "~/api/reads";
 import { useFormat } from "~/app/use-format";
 import type { Trend } from "~/api/types";
@@ -11,6 +10,7 @@ import { moved, rangeOf, series, zoomOf, type Measure } from "~/logic/trend";
 import { Chart, type Line, type LineTone } from "~/parts/Chart";
 import { useParameter } from "~/parts/Filters";
 import { Panel } from "~/parts/Panel";
+import { useTranslation } from "~/text";
 
 interface Drawn {
   title: "perf.chart.rates" | "perf.chart.latency" | "perf.chart.operations" | "perf.chart.conflicts";

@@ -1,7 +1,6 @@
 // Rates and latencies: of the fleet or of one project, now, over time, and against the time before.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import type { Stats, Trend } from "~/api/types";
@@ -10,6 +9,7 @@ import { toProject } from "~/logic/address";
 import { change, hoursOf, totals } from "~/logic/trend";
 import { Answer, State } from "~/parts/Answer";
 import { Choice, Search, useParameter } from "~/parts/Filters";
+import { useTranslation } from "~/text";
 import { Charts } from "./Charts";
 import { Ranking, Retries } from "./Ranking";
 import { TrendTable } from "./TrendTable";

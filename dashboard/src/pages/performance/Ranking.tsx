@@ -1,7 +1,6 @@
 // The slowest and the most conflicted projects of a window, and retries by reason.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import type { components } from "~/api/schema";
@@ -9,7 +8,7 @@ import { useFormat } from "~/app/use-format";
 import { toPerformance } from "~/logic/address";
 import { Answer } from "~/parts/Answer";
 import { Panel } from "~/parts/Panel";
-import { sayOr } from "~/text";
+import { sayOr, useTranslation } from "~/text";
 
 type Ranked = components["schemas"]["RankedProject"];
 

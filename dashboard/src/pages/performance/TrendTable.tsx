@@ -1,11 +1,11 @@
 // The numbers of the charts as a table.
 
-import { useTranslation } from "react-i18next";
 import type { Trend } from "~/api/types";
 import { useFormat } from "~/app/use-format";
 import { isRunning, valueOf, type Measure } from "~/logic/trend";
 import { ExportShown } from "~/parts/Export";
 import { Icon } from "~/parts/Icon";
+import { useTranslation } from "~/text";
 
 const COLUMNS: Measure[] = ["operations", "failed", "failure", "conflict", "retry", "average", "p95", "p99"];
 

@@ -1,7 +1,6 @@
 // The projects whose rates and latencies have alerts now, worst first.
 
 import { useQuery } from "@tanstack/react-query";
-import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { reads } from "~/api/reads";
 import { FLEET, toAlert, toPerformance } from "~/logic/address";
@@ -10,6 +9,7 @@ import { Answer } from "~/parts/Answer";
 import { ProjectName } from "~/parts/ProjectName";
 import { Panel } from "~/parts/Panel";
 import { SeverityTag } from "~/parts/Severity";
+import { useTranslation } from "~/text";
 import { Measured } from "../alerts/AlertTable";
 
 const MOST = 10;
