@@ -77,7 +77,7 @@ def test_one_alert_escalates_is_acknowledged_and_repaired_and_another_is_taken_b
     assert figures["acknowledged_by"] == [{"by": "kim", "count": 1}]
     to_acknowledge, to_resolve = figures["time_to_acknowledge"], figures["time_to_resolve"]
     assert 60 < to_acknowledge["median_seconds"] < to_resolve["median_seconds"] < 200
-    until(lambda: "RESOLVED     episode_integrity:proj_repaired" in demo.said(), "line of the end", 10)
+    until(lambda: "RESOLVED     episode_integrity:proj_repaired" in demo.said(), "line of the end", 30)
     said = [line.split() for line in demo.said().splitlines() if "proj_repaired" in line]
     words = [line[1] if line[1] != "->" else f"-> {line[2]}" for line in said if line[0][2:3] == ":"]
     in_order = ["CRITICAL", "ESCALATED", "ACKNOWLEDGED", "RESOLVED"]

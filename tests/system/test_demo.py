@@ -74,7 +74,7 @@ def test_the_demo_shows_every_injected_trouble_within_a_minute_and_leaves_nothin
     until(delivered, "delivery of every alert to Slack and the webhook", 30)
     assert demo.interrupt() == 0
     ports = [int(address.rstrip("/").split(":")[-1].split("/")[0]) for address in addresses.values()]
-    until(lambda: all(is_free(port) for port in ports), "free ports after Ctrl-C", 10)
+    until(lambda: all(is_free(port) for port in ports), "free ports after Ctrl-C", 30)
 
 
 def test_a_taken_port_is_moved_and_said(demo: Demo) -> None:
