@@ -1,13 +1,13 @@
 """One event of the project service, as the core sees it: every field checked, every default filled in."""
 
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from mypy_extensions import mypyc_attr
 
-MAX_EPISODE_NUMBER = 2_147_483_647  # PostgreSQL's integer, the widest column a project service keeps numbers in
-MAX_VALUE_BYTES = 64 * 1024  # a larger record is a dead letter: no event of the contract comes near it
-FUTURE_TOLERANCE_MS = 5 * 60 * 1000  # clocks of honest producers differ by seconds, not by minutes
+MAX_EPISODE_NUMBER: Final = 2_147_483_647  # PostgreSQL's integer, the widest column a project service keeps numbers in
+MAX_VALUE_BYTES: Final = 64 * 1024  # a larger record is a dead letter: no event of the contract comes near it
+FUTURE_TOLERANCE_MS: Final = 5 * 60 * 1000  # clocks of honest producers differ by seconds, not by minutes
 
 
 class EventType(Enum):

@@ -5,15 +5,15 @@ field and the clock, are in `models.codec`.
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 from models.event import MAX_EPISODE_NUMBER, EventType, RetryReason
 
-SCHEMA_VERSION = 1
-MAX_RETRIES = 1000  # so many are held with one reason each where the event gives none; of more only the number
+SCHEMA_VERSION: Final = 1
+MAX_RETRIES: Final = 1000  # so many are held with one reason each where the event gives none; of more only the number
 MAX_INT64 = 2**63 - 1
 MIN_INT64 = -(2**63)
 

@@ -4,6 +4,7 @@ Thresholds are exact ratios of integers; whether one is crossed is decided by mu
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
@@ -12,6 +13,10 @@ from streams.alerting.verdict import Reason, Verdict
 from streams.base import packed_counts
 from streams.rates.operation_series import OperationSeries
 from streams.rates.past_windows import tally_between
+
+_NO_OPERATIONS: Final = Reason.NO_OPERATIONS  # compiled code finds what is final without asking the enumeration
+_INSUFFICIENT_DATA: Final = Reason.INSUFFICIENT_DATA
+_BACK_TO_NORMAL: Final = Reason.BACK_TO_NORMAL
 
 
 @mypyc_attr(acyclic=True)
@@ -47,13 +52,13 @@ class RateRule:
     def verdict(self, operations: int) -> Verdict:
         """On the tally of the window."""
         if not operations:
-            return Verdict(False, 0, Reason.NO_OPERATIONS)
+            return Verdict(False, 0, _NO_OPERATIONS)
         bad, whole = packed_counts.field(operations, self.bad_shift), packed_counts.field(operations, self.whole_shift)
         is_above = bad * self.denominator > whole * self.numerator and bad >= self.min_bad
         if whole < self.min_samples:
-            return Verdict(False, bad, Reason.INSUFFICIENT_DATA, whole, is_above)
+            return Verdict(False, bad, _INSUFFICIENT_DATA, whole, is_above)
         is_crossed = is_above and (not self.z or wilson.is_above(bad, whole, self.ratio, self.z))
-        return Verdict(is_crossed, bad, Reason.BACK_TO_NORMAL, whole, is_above)
+        return Verdict(is_crossed, bad, _BACK_TO_NORMAL, whole, is_above)
 
     def judged(self, series: OperationSeries) -> Verdict:
         """On the windows of a project."""
@@ -91,7 +96,7 @@ class RateRule:
         return min((second for second in found if second is not None), default=None)
 
     def _next_check_second(self, series: OperationSeries, verdict: Verdict, is_active: bool) -> int | None:
-        if verdict.calm_reason is Reason.NO_OPERATIONS:
+        if verdict.calm_reason is _NO_OPERATIONS:
             return None
         window = series.windows[self.window_index]
         if verdict.crossed or is_active:

@@ -1,19 +1,22 @@
 """Identities in few bytes: 64-bit hashes of event and operation ids, and episode ids as short byte strings."""
 
 from binascii import unhexlify
+from typing import Final
 
 from librt.strings import read_i64_be
 from mypy_extensions import i64
 from xxhash import xxh3_64_digest
 
-UUID_MARK = b"\xff"  # first byte of a packed UUID; no UTF-8 text has it
-UUID_LENGTH = 36
-_UUID_DIGITS = 32
+UUID_MARK: Final = b"\xff"  # first byte of a packed UUID; no UTF-8 text has it
+UUID_LENGTH: Final = 36
+_UUID_DIGITS: Final = 32
+
+_digest_of: Final = xxh3_64_digest  # compiled code looks up an imported name in a dictionary, each time
 
 
 def hash_of(identity: str) -> i64:
     """The same 64 bits, as a signed number, for the same text on every machine and in every version."""
-    return read_i64_be(xxh3_64_digest(identity.encode()), 0)
+    return read_i64_be(_digest_of(identity.encode()), 0)
 
 
 def pack_id(episode_id: str) -> bytes:

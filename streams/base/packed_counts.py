@@ -25,8 +25,8 @@ MICROSECONDS: Final = 10 * FIELD_BITS  # sum of durations
 
 FIELDS: Final = (ATTEMPTED, ENDED, FAILED, CONFLICTED, RETRIED, TIMED, *SLOW)
 MAX_LATENCY_LIMITS: Final = len(SLOW)
-_COUNTS_MASK = (1 << MICROSECONDS) - 1
-_COUNTS_BYTES = MICROSECONDS // 8 + 3  # so that eight bytes may be read where the last field begins
+_COUNTS_MASK: Final = (1 << MICROSECONDS) - 1
+_COUNTS_BYTES: Final = MICROSECONDS // 8 + 3  # so that eight bytes may be read where the last field begins
 
 
 def field(tally: int, shift: int) -> int:

@@ -9,7 +9,7 @@ import msgspec
 from librt.strings import BytesWriter, write_i16_be, write_i32_be, write_i64_be
 from mypy_extensions import i16, i32, i64
 
-_pack = msgspec.msgpack.Encoder().encode
+_pack: Final = msgspec.msgpack.Encoder().encode
 NIL: Final = 0xC0
 FALSE: Final = 0xC2
 TRUE: Final = 0xC3

@@ -10,7 +10,7 @@ from ddsketch.mapping import LogarithmicMapping
 from mypy_extensions import i64
 
 RELATIVE_ACCURACY = 0.01
-ZERO_KEY = -(2**15)  # durations below a microsecond; under every real bin, so that sorting keeps it first
+ZERO_KEY: Final = -(2**15)  # durations below a microsecond; under every real bin, so that sorting keeps it first
 
 _mapping = LogarithmicMapping(RELATIVE_ACCURACY)
 # `_mapping.key` of seconds, with its two logarithms to base 2 taken out of the way: 0.1 µs instead of 0.3.

@@ -4,11 +4,13 @@ As long as events come in order, the times in `streams.numbering.suspects` are r
 that a number was taken, or left, at another time: then the suspects are dated again.
 """
 
+from typing import Final
+
 from streams.numbering.chunks import CHUNK_SHIFT
 from streams.numbering.episodes import Episodes
 from streams.numbering.suspects import Hole, Suspects
 
-KEPT = 256  # changes remembered of a project
+KEPT: Final = 256  # changes remembered of a project
 MOST_HOLES = 1000  # with more, holes keep their times
 OLD = 0  # before everything that is remembered
 

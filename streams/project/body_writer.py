@@ -25,8 +25,8 @@ _SCORE_FIELDS: Final = 21
 assert len(StoredBody.__struct_fields__) == _FIELDS
 assert len(StoredLateBody.__struct_fields__) == _LATE_FIELDS
 assert len(StoredScoredBody.__struct_fields__) == _SCORE_FIELDS
-_pack = msgspec.msgpack.Encoder().encode
-_NO_OPERATIONS = _pack(StoredOperations(b"", [], b"", [], []))
+_pack: Final = msgspec.msgpack.Encoder().encode
+_NO_OPERATIONS: Final = _pack(StoredOperations(b"", [], b"", [], []))
 
 
 def write_body(out: BytesWriter, state: ProjectState, deadline_ms: int | None, rate_check_ms: int) -> None:

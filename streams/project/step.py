@@ -4,6 +4,8 @@ Same events, same state, byte for byte: order across operations and episodes doe
 within the grace, and neither does repetition.
 """
 
+from typing import Final
+
 from models.alert import Alert
 from models.event import Event, EventType, RetryReason, default_reason
 from streams.alerting.core import FINAL_GRACES, Core
@@ -12,13 +14,18 @@ from streams.base import outcome_flags
 from streams.base.ids import hash_of, pack_id
 from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import evaluate, next_deadline_ms
-from streams.rates.operations import MAX_DURATION_US, Operation
+from streams.rates.operations import Operation, microseconds_of
 from streams.rates.totals import PartitionTotals
 
-_CREATED, _FAILED, _CONFLICT = EventType.CREATED, EventType.CREATION_FAILED, EventType.CREATION_CONFLICT
-_SUCCEEDED, _RENUMBERED, _DELETED = EventType.CREATION_SUCCEEDED, EventType.RENUMBERED, EventType.DELETED
+# Compiled code looks up a name that is not final in a dictionary, each time.
+_CREATED: Final = EventType.CREATED
+_SUCCEEDED: Final = EventType.CREATION_SUCCEEDED
+_FAILED: Final = EventType.CREATION_FAILED
+_CONFLICT: Final = EventType.CREATION_CONFLICT
+_RENUMBERED: Final = EventType.RENUMBERED
+_DELETED: Final = EventType.DELETED
 MAX_RETRIES_COUNTED = 2_147_483_647  # of one operation, so that what all of them add up to fits 64 bits
-NO_CLOCK = 2**61  # later than any event: nothing is ahead of it; compiled code compares longer numbers slowly
+NO_CLOCK: Final = 2**61  # later than any event: nothing is ahead of it; compiled code compares longer numbers slowly
 _RETRY_INDEX = {RetryReason.CONFLICT: 0, RetryReason.TIMEOUT: 1, RetryReason.ERROR: 2}
 
 
@@ -112,7 +119,7 @@ def _take_ending(core: Core, state: ProjectState, event: Event, at_ms: int) -> N
     duration_seconds = event.duration_seconds
     if duration_seconds is not None:
         flags |= outcome_flags.TIMED
-        duration_us = MAX_DURATION_US if duration_seconds >= MAX_DURATION_US / 1e6 else round(duration_seconds * 1e6)
+        duration_us = microseconds_of(duration_seconds)
         for index, limit in enumerate(core.latency_limits):
             if duration_seconds > limit:
                 flags |= outcome_flags.SLOW[index]

@@ -13,9 +13,19 @@ from mypy_extensions import i64, mypyc_attr
 from streams.base.outcome_flags import OPEN, SAID_CONFLICT, SLOW
 from streams.rates.dedup_window import RecentKeys, with_one, without
 
-MAX_DURATION_US = 10**13  # 115 days; longer is kept as this, so that sums stay within 64 bits
+MAX_DURATION_US: Final = 10**13  # 115 days; longer is kept as this, so that sums stay within 64 bits
 FLAG_BITS: Final = 8
 FLAGS: Final = (1 << FLAG_BITS) - 1
+
+
+def microseconds_of(seconds: float) -> int:
+    """A duration as it is kept: `round`, without the interpreter's calls for it. `seconds` is 0 at least."""
+    exact = seconds * 1e6
+    if exact >= MAX_DURATION_US:
+        return MAX_DURATION_US
+    whole = int(exact)
+    left = exact - whole
+    return whole + 1 if left > 0.5 or (left == 0.5 and whole & 1) else whole
 
 
 @mypyc_attr(acyclic=True)

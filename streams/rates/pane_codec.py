@@ -24,10 +24,10 @@ from streams.rates.panes import Pane
 
 _BUSY: Final = 64  # above every second
 _NOTHING_FOLDED: Final = Seconds()
-_pack = msgspec.msgpack.Encoder().encode
+_pack: Final = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[list[int]]).decode
 # By kind: the counts of one operation in four bits each, enough for the few of one second (twice as fast as tallies).
-_FEW = vec[i64](
+_FEW: Final = vec[i64](
     [
         sum(1 << 4 * place for place, shift in enumerate(packed_counts.FIELDS) if packed_counts.field(one, shift))
         for one in TALLIES

@@ -21,7 +21,7 @@ from streams.rates.stored_totals import decode_totals
 
 HOURS_KEPT = 169  # a week
 DURATION_BUCKETS_SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-_BOUNDS_US = vec[i64]([int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS])
+_BOUNDS_US: Final = vec[i64]([int(bound * 1_000_000) for bound in DURATION_BUCKETS_SECONDS])
 _pack = msgspec.msgpack.Encoder().encode
 _JOURNAL_MAX: Final = 16_384  # entries, 128 KiB a partition; more are folded without being asked
 _COUNTED: Final = 0  # in the place of an entry's second: that stands before it in the journal

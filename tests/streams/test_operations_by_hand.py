@@ -3,13 +3,15 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faults.facts import counts
 from models.event import RetryReason
 from streams.alerting import rule_types
 from streams.base import outcome_flags, packed_counts
 from streams.base.calendar import Calendar
-from streams.rates.operations import FLAGS
+from streams.rates.operations import FLAGS, MAX_DURATION_US, microseconds_of
 from tests.streams.driving import CONFLICT, FAILURE, SHIPPED, SLOW, Driven, at_ms, core_with, rule
 
 CREATED = {"attempted": 1, "ended": 1}
@@ -26,6 +28,27 @@ def test_every_flag_of_an_ending_fits_into_the_bits_and_the_byte_that_keep_it() 
     assert flags & ~FLAGS == 0, "Operations would drop a flag: FLAG_BITS, `bytes` of StoredOperations, OPEN, KIND_BITS"
     assert FLAGS < 256, "StoredOperations keeps the flags of an operation in one byte"
     assert FLAGS < outcome_flags.OPEN <= outcome_flags.KIND_MASK
+
+
+# --- durations
+
+
+@pytest.mark.parametrize(
+    ("seconds", "microseconds"),
+    [
+        (0.0, 0), (5e-7, 0), (1.5e-6, 2), (2.5e-6, 2), (0.012612, 12_612), (5.0, 5_000_000),
+        (1e7 - 1e-6, 9_999_999_999_999), (1e7, 10_000_000_000_000), (1e300, 10_000_000_000_000),
+    ],
+)  # fmt: skip
+def test_a_duration_is_kept_in_microseconds_halves_to_the_even_one_and_at_most_115_days(
+    seconds: float, microseconds: int
+) -> None:
+    assert microseconds_of(seconds) == microseconds
+
+
+@given(st.floats(0.0, 2e7) | st.integers(0, 10**9).map(lambda halves: halves / 2e6))
+def test_a_duration_is_rounded_as_python_rounds_it(seconds: float) -> None:
+    assert microseconds_of(seconds) == min(round(seconds * 1e6), MAX_DURATION_US)
 
 
 # --- one operation
