@@ -62,6 +62,28 @@ async def test_a_change_is_told_after_a_second() -> None:
         assert told.counts.episodes == 1
 
 
+async def test_the_p95_of_projects_is_found_anew_after_15_s_of_event_time_and_all_else_each_time() -> None:
+    async with Fleet(2) as fleet:
+        worker = await fleet.worker("w")
+        log = worker.own_partition(0)
+        told = []
+        for number, at in enumerate((0, 14, 15), 1):
+            log.created("p", number, at=at, took=at + 1.0)
+            told.append(unpack_body((await publish(worker, 100.0 * number))[0].body).lists)
+        assert [lists.worst[0].episodes for lists in told] == [1, 2, 3]
+        assert [lists.p95_seconds["p"] for lists in told] == pytest.approx([1.0, 1.0, 16.0], rel=0.01)
+
+
+async def test_a_p95_is_told_as_soon_as_there_is_any() -> None:
+    async with Fleet(2) as fleet:
+        worker = await fleet.worker("w")
+        log = worker.own_partition(0)
+        await publish(worker, 100.0)
+        log.created("p", 1, took=1.0)
+        (told,) = await publish(worker, 101.0)
+        assert unpack_body(told.body).lists.p95_seconds == {"p": pytest.approx(1.0, rel=0.01)}
+
+
 async def test_a_worker_that_owns_everything_need_not_hurry() -> None:
     async with Fleet(1) as fleet:
         worker = await fleet.worker("w")
