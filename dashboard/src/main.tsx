@@ -18,6 +18,8 @@ const queries = new QueryClient({
   },
 });
 
+handOn(queries);
+
 const theme = createTheme({
   cursorType: "pointer",
   // Locking the scroll would write a <style> element, which the content security policy refuses.
@@ -27,7 +29,7 @@ const theme = createTheme({
   },
 });
 
-const draw = () => createRoot(document.getElementById("root") as HTMLElement).render(
+createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <MantineProvider theme={theme} defaultColorScheme="auto" withCssVariables={false} withGlobalClasses={false}>
       <QueryClientProvider client={queries}>
@@ -40,5 +42,3 @@ const draw = () => createRoot(document.getElementById("root") as HTMLElement).re
     </MantineProvider>
   </StrictMode>,
 );
-
-void handOn(queries).then(draw);

@@ -3,17 +3,15 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, render } from "@testing-library/react";
 import { HashRouter } from "react-router";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { reads } from "~/api/reads";
 import { Header } from "~/app/Header";
 import { PreferencesProvider } from "~/app/preferences";
 import { RefreshProvider } from "~/app/refresh";
-import { allAlerts, askAhead, paths, take, type Answers } from "~/first/answers";
+import { paths, take, type Answers } from "~/first/answers";
 import { tabBar } from "~/first/frame";
 import { handOn } from "~/first/hand-on";
 import { overview } from "~/first/overview";
 import type { Language } from "~/logic/format";
-import { worstFirst } from "~/logic/alerts";
-import { filled, partName, say } from "~/logic/say";
+import { partName, say } from "~/logic/say";
 import { Overview } from "~/pages/overview/Overview";
 import { t, words } from "~/text";
 import { FIRST, type FirstKey } from "~/text/first";
@@ -31,11 +29,6 @@ const TROUBLED = {
   alerts: { total: 16, alerts: [alert(NAME), alert("_fleet", { severity: "warning", alert_type: "HIGH_FAILURE_RATE" }), ...Array.from({ length: 14 }, (_, place) => alert(`p${place}`, { severity: "info" }))], values_are_current: true },
   projects: { total: 1, projects: [{ project_id: "gappy", is_healthy: false, gaps_total: 1, duplicates_total: 0 }] },
 };
-// What the monitor makes of these (tests/web/test_first_view.py): of 16 that wait, the worst 12.
-const digest = ({ alerts, projects }: { alerts: { alerts: object[]; total: number }; projects: object }) => ({
-  alerts: { alerts: worstFirst(alerts.alerts as never).slice(0, 12), total: alerts.total, critical: Math.min(alerts.total, 1), fires_critical: alerts.total > 0, unseen: Math.max(0, alerts.total - 12), told: [] },
-  projects,
-});
 const CALM = { summary: { ...summary, unhealthy_projects: 0, total_gaps: 0, total_duplicates: 0, stale_partitions: [], split_projects: 0 }, stats: { ...stats, failed_operations: 0 }, readiness: { ...ready, parts: { broker: "ok" } }, letters: { total: 0 }, alerts: { total: 0, alerts: [], values_are_current: true }, projects: { total: 0, projects: [] } };
 
 beforeEach(() => {
@@ -49,17 +42,14 @@ afterEach(() => {
   delete window.episodeMonitorAsked;
 });
 
-function answered(language: Language, given: typeof TROUBLED | typeof CALM | object, statuses: Record<string, number> = {}): void {
-  const bodies = { ...given, first: digest(given as typeof TROUBLED) };
+function answered(language: Language, bodies: object, statuses: Record<string, number> = {}): void {
   const found = Object.entries(paths(language)).map(([name, path]) => [new URL(path, document.baseURI).href, Promise.resolve(new Response(JSON.stringify(bodies[name as never]), { status: statuses[name] ?? 200 }))] as const);
   window.episodeMonitorAsked = new Map(found);
 }
 
-async function takenOver(language: Language, alerts: object): Promise<ParentNode> {
+async function takenOver(): Promise<ParentNode> {
   const queries = new QueryClient({ defaultOptions: { queries: { retry: false, staleTime: 5000 } } });
-  vi.mocked(fetch).mockResolvedValueOnce(new Response(JSON.stringify(alerts), { headers: { "content-type": "application/json" } }));
-  askAhead(language);
-  await handOn(queries);
+  handOn(queries);
   return render(
     <MantineProvider withCssVariables={false}>
       <QueryClientProvider client={queries}>
@@ -75,13 +65,11 @@ test.each([["troubled", "en", TROUBLED], ["troubled", "ko", TROUBLED], ["calm", 
   const answers: Answers = await take(language, () => false);
   const first = overview(answers, language, Date.now());
   const bar = tabBar(answers, language, "").outerHTML;
-  const page = await takenOver(language, bodies.alerts);
+  const page = await takenOver();
   const drawn = (part: string) => page.querySelector(part)?.outerHTML.replaceAll(' data-discover="true"', ""); // of the router, invisible
   for (const part of [".figures", ".attention"]) expect(first.querySelector(part)?.outerHTML).toBe(drawn(part));
   expect(bar).toBe(drawn(".tabs"));
-  const asked = vi.mocked(fetch).mock.calls.map(([one]) => (typeof one === "string" ? one : (one as Request).url));
-  expect(asked.filter((url) => Object.values(paths(language)).some((path) => url.endsWith(path)))).toEqual([]);
-  expect(asked.filter((url) => url.endsWith(allAlerts(language)))).toHaveLength(1);
+  expect(vi.mocked(fetch).mock.calls.map(([asked]) => (asked as Request).url).filter((url) => Object.values(paths(language)).some((path) => url.endsWith(path)))).toEqual([]);
 });
 
 test("the first view shows the worst, counts all, and hostile names are text", async () => {
@@ -96,10 +84,10 @@ test("the first view shows the worst, counts all, and hostile names are text", a
 test("where an answer is missing, late or a failure, none is taken: the page asks and says what is wrong", async () => {
   answered("en", TROUBLED, { summary: 503 });
   await expect(take("en", () => false)).rejects.toThrow();
-  expect(window.episodeMonitorAsked?.size).toBe(5);
+  expect(window.episodeMonitorAsked?.size).toBe(6);
   answered("en", TROUBLED);
   await expect(take("en", () => true)).rejects.toThrow();
-  expect(window.episodeMonitorAsked?.size).toBe(5);
+  expect(window.episodeMonitorAsked?.size).toBe(6);
   answered("en", { ...TROUBLED, summary: { monitoring_enabled: false } });
   await expect(take("en", () => false)).rejects.toThrow();
 });
@@ -109,29 +97,11 @@ test("a monitor that is not ready still says of which part, and that is drawn", 
   expect((await take("en", () => false)).readiness.ready).toBe(false);
 });
 
-test("where all alerts do not come, the page begins without them, and asks itself", async () => {
-  vi.useFakeTimers();
-  answered("en", TROUBLED);
-  await take("en", () => false);
-  askAhead("en");
-  const queries = new QueryClient();
-  const over = handOn(queries);
-  await vi.advanceTimersByTimeAsync(3000);
-  await over;
-  expect(queries.getQueryData(reads.summary().queryKey)).toEqual(summary);
-  expect(queries.getQueryData(reads.alerts("en").queryKey)).toBeUndefined();
-  vi.useRealTimers();
-});
-
-test("a text is filled in once, with counted things, and a part of another version keeps its name", () => {
-  const given = { gaps: 1, duplicates: 1234, many: 1, more: "{many}" };
-  expect(say("en", "figure.problems.note", given)).toBe("1 gap, 1,234 duplicates");
-  expect(say("ko", "figure.problems.note", given)).toBe("누락 1건, 중복 1,234건");
-  expect(say("en", "attention.some", given)).toBe("1 thing needs you");
-  expect(filled("{more} {nothing}|{many}", "en", given)).toBe("{many} |1");
+test("a text of the first view reads as the page writes it", async () => {
+  const given = { letters: 2, many: 1, gaps: 1, duplicates: 2, total: 1200, healthy: "3", failed: "1", ended: "2", minutes: 15, critical: "4", more: "5", partitions: 2, projects: 1, live: 3 };
   for (const language of ["en", "ko"] as const) {
     words.language = language;
-    for (const key of Object.keys(FIRST) as FirstKey[]) expect(t(key, given)).toBe(say(language, key, given));
+    for (const key of Object.keys(FIRST) as FirstKey[]) expect(say(language, key, given)).toBe(t(key, given));
   }
   expect(partName("of_another_version", "en")).toBe("of_another_version");
 });

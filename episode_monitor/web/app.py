@@ -14,7 +14,6 @@ from episode_monitor.web.idempotency import Idempotency
 from episode_monitor.web.routes import (
     alerts,
     audit,
-    first_view,
     integrity,
     jobs,
     pages,
@@ -60,8 +59,8 @@ def create_web_app(
     )
     app.state.web = context
     problems.install(app, context.kafka_trouble)
-    views = (first_view, integrity, performance, alerts, rules, audit, jobs, stream, whoami, process, pages)
-    for router in (*extra_routers, *(part.router for part in (repair_routes, *views))):
+    parts = (repair_routes, integrity, performance, alerts, rules, audit, jobs, stream, whoami, process, pages)
+    for router in (*extra_routers, *(part.router for part in parts)):
         app.include_router(router)
     app.add_middleware(Idempotency, keys=context.idempotency)
     app.add_middleware(Gate, settings=context.settings)

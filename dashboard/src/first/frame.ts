@@ -4,15 +4,14 @@
 import type { Language } from "~/logic/format";
 import { say } from "~/logic/say";
 import { tabs, type Tab } from "~/logic/tabs";
-import type { Answers } from "./answers";
 import { bones, element } from "./element";
 
 const BONES = 8;
 
-export function tabBar({ summary, first }: Partial<Answers>, language: Language, hash: string): HTMLElement {
+export function tabBar(known: Parameters<typeof tabs>[0], language: Language, hash: string): HTMLElement {
   const path = /^#?(\/?[^?]*)/.exec(hash)?.[1] || "/";
   const isHere = (to: string) => (to === "/" ? path === "/" : path === to || path.startsWith(`${to}/`));
-  const drawn = tabs({ summary, alerts: first?.alerts }, language).map((tab) => element("a", { ...(isHere(tab.to) ? { "aria-current": "page", class: "tab active" } : { class: "tab" }), href: `#${tab.to}` }, ...label(tab, language)));
+  const drawn = tabs(known, language).map((tab) => element("a", { ...(isHere(tab.to) ? { "aria-current": "page", class: "tab active" } : { class: "tab" }), href: `#${tab.to}` }, ...label(tab, language)));
   return element("nav", { class: "tabs", "aria-label": say(language, "tab.all") }, ...drawn);
 }
 

@@ -23,7 +23,7 @@ import "../styles/pages.css";
 
 import { afterPaint } from "~/app/after-paint";
 import type { Language } from "~/logic/format";
-import { askAhead, take, type Answers } from "./answers";
+import { take, type Answers } from "./answers";
 import { bones } from "./element";
 import { frame, tabBar } from "./frame";
 import { overview } from "./overview";
@@ -58,7 +58,7 @@ if (window.episodeMonitorAsked) {
   drawOverview({});
   const drawn = (answers: Answers) => {
     if (isOverview()) drawOverview(answers);
-    afterPaint(() => (askAhead(language), load()));
+    afterPaint(load);
   };
   take(language, () => !ours()).then(drawn, load);
 } else {

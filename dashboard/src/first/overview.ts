@@ -16,7 +16,7 @@ export function overview(answers: Partial<Answers>, language: Language, now: num
   return element(
     "div", { class: "stack" },
     element("h1", { class: "sr" }, words("tab.overview")),
-    element("div", { class: "figures panel" }, ...figures({ ...answers, alerts: answers.first?.alerts }, language).map(figure)),
+    element("div", { class: "figures panel" }, ...figures(answers, language).map(figure)),
     element(
       "div", { class: "overview" },
       needs(answers, language, now),
@@ -39,13 +39,13 @@ function figure({ label, value, note, tone, to, stale }: Figure): HTMLElement {
   );
 }
 
-function knownOf({ first, summary, readiness, letters }: Partial<Answers>): Known {
-  return { ...first?.alerts, summary: summary && summary.total_projects !== null ? summary : undefined, projects: first?.projects.projects, readiness, letters: letters?.total };
+function knownOf({ alerts, summary, projects, readiness, letters }: Partial<Answers>): Known {
+  return { alerts: alerts?.alerts, summary: summary && summary.total_projects !== null ? summary : undefined, projects: projects?.projects, readiness, letters: letters?.total };
 }
 
 function needs(answers: Partial<Answers>, language: Language, now: number): HTMLElement {
   const items = attention(knownOf(answers));
-  const known = Boolean(answers.first && answers.summary);
+  const known = Boolean(answers.alerts && answers.summary);
   const { says, tone } = verdict(items, known);
   const rows = items.slice(0, MOST).map((item) => row(item, language, now));
   const more = items.length > MOST && element("li", { class: "pager" }, element("a", { href: "#/alerts" }, say(language, "attention.more", { more: count(items.length - MOST, language) })));

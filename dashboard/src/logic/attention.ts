@@ -25,17 +25,14 @@ export interface Known {
   projects?: readonly ProjectRow[];
   readiness?: Readiness;
   letters?: number;
-  unseen?: number; // how many alerts more wait for a person, none of them worse
-  told?: readonly string[]; // projects with such alerts
 }
 
-export function attention({ alerts = [], summary, projects = [], readiness, letters = 0, unseen = 0, told: others = [] }: Known): Item[] {
+export function attention({ alerts = [], summary, projects = [], readiness, letters = 0 }: Known): Item[] {
   const open = worstFirst(alerts).filter((alert) => alert.status === "firing" && !alert.acknowledged_by && !isSilenced(alert));
-  const told = new Set([...others, ...alerts.map((alert) => alert.project_id)]);
+  const told = new Set(alerts.map((alert) => alert.project_id));
   return [
     ...monitorItems(readiness, summary),
     ...open.map(alertItem),
-    ...open.slice(-1).flatMap((last) => Array<Item>(unseen).fill(alertItem(last))), // counted, never shown
     ...projects.filter((project) => !project.is_healthy && !told.has(project.project_id)).map(projectItem),
     ...(letters ? [letterItem(letters)] : []),
   ];

@@ -17,13 +17,13 @@ export interface Figure {
 
 export interface Counted {
   summary?: Summary | SwitchedOff;
-  alerts?: { alerts: readonly ActiveAlert[]; total: number; critical?: number }; // `critical`: of all, where some are left out
+  alerts?: { alerts: readonly ActiveAlert[]; total: number };
   stats?: Stats;
 }
 
 export function figures({ summary, alerts, stats }: Counted, language: Language): Figure[] {
   const findings = summary ? (summary.total_gaps ?? 0) + (summary.total_duplicates ?? 0) : 0;
-  const critical = alerts?.critical ?? alerts?.alerts.filter((alert) => alert.severity === "critical").length ?? 0;
+  const critical = alerts?.alerts.filter((alert) => alert.severity === "critical").length ?? 0;
   const partitions = summary && "stale_partitions" in summary ? summary.stale_partitions.length : 0;
   const stale = partitions ? say(language, "figure.stale", { partitions }) : "";
   const shown = (value: number | null) => count(value, language);

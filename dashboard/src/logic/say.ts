@@ -1,4 +1,4 @@
-// A text with what it is given: `{name}`, or `{many, noun}`. Pure.
+// A text of the first view with what it is given, as i18next writes it (`text/index.ts`): `{name}`, or `{many, noun}`. Pure.
 
 import { FIRST, type FirstKey } from "~/text/first";
 import { NOUNS, type Noun } from "~/text/nouns";
@@ -16,13 +16,12 @@ function counted(noun: Noun, value: number | null | undefined, language: Languag
   return (language === "ko" ? korean : value === 1 ? one : several).replace("{shown}", count(value, language));
 }
 
-/** What is given is put in once: a name such as `{title}` stays as it is. */
-export const filled = (text: string, language: Language, given: Record<string, unknown> = {}): string =>
-  text.replace(/\{(\w+)(?:, (\w+))?\}/g, (_, name: string, noun?: string) =>
+export function say(language: Language, key: FirstKey, given: Told["given"] = {}): string {
+  const text: string = FIRST[key][language === "ko" ? 1 : 0];
+  return text.replace(/\{(\w+)(?:, (\w+))?\}/g, (_, name: string, noun?: string) =>
     noun ? counted(noun as Noun, given[name] as number | null | undefined, language) : String(given[name] ?? ""),
   );
-
-export const say = (language: Language, key: FirstKey, given?: Told["given"]): string => filled(FIRST[key][language === "ko" ? 1 : 0], language, given);
+}
 
 /** What is said in words of the page; a text of the data as it is. */
 export function said(what: Said, language: Language): string {

@@ -12,14 +12,14 @@ export interface Tab {
 }
 
 interface Counted {
-  alerts?: { alerts: readonly ActiveAlert[]; total: number; fires_critical?: boolean }; // `fires_critical`: where some are left out
+  alerts?: { alerts: readonly ActiveAlert[]; total: number };
   summary?: Summary | SwitchedOff;
 }
 
 export function tabs({ alerts, summary }: Counted, language: Language): Tab[] {
   const counted = (many: number | null | undefined, tone: "critical" | "warning") =>
     many ? { long: count(many, language), short: many < 1000 ? String(many) : `${Math.floor(many / 1000)}k`, tone } : undefined;
-  const critical = alerts?.fires_critical ?? alerts?.alerts.some((alert) => alert.severity === "critical" && alert.status === "firing");
+  const critical = alerts?.alerts.some((alert) => alert.severity === "critical" && alert.status === "firing");
   return [
     { to: "/", label: "tab.overview" },
     { to: "/alerts", label: "tab.alerts", count: counted(alerts?.total, critical ? "critical" : "warning") },

@@ -15,9 +15,10 @@
   root.lang = stored("language") ?? (/^ko\b/.test(navigator.language) ? "ko" : "en");
   if (!/^#?\/?$/.test(location.hash)) return;
   const first = [
-    `monitoring/episodes/first-view?language=${root.lang === "ko" ? "ko" : "en"}`,
     "monitoring/episodes/integrity/summary",
+    `monitoring/episodes/alerts/active?limit=1000&language=${root.lang === "ko" ? "ko" : "en"}`,
     "monitoring/episodes/performance/stats?window_minutes=15",
+    "monitoring/episodes/integrity/projects?status=unhealthy&sort=worst&limit=20",
     "readyz",
     "monitoring/episodes/dead-letters?limit=1",
   ];
