@@ -271,9 +271,7 @@ class Stage:
 
     async def collect(self) -> Evidence:
         """All evidence."""
-        frozen = {
-            life.partition(".")[0] for life in self.woken
-        }  # a worker that a scenario froze must send nothing more
+        frozen = {life.partition(".")[0] for life in self.woken}  # by the scenario: they must send nothing more
         self.evidence.shut_out = [
             name for name, worker in self.workers.items() if name not in frozen and SHUT_OUT in worker.log_text()
         ]

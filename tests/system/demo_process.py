@@ -11,7 +11,7 @@ from tests.system.running import until
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 180.0  # each part has its own limit; two demos may start beside each other on two busy cores
-RUNS = "runs"
+_LAST_WORDS = "nothing else did"  # of what it tells when all of it runs
 
 
 class Ran(NamedTuple):
@@ -63,12 +63,7 @@ class Demo:
             os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(60)
 
-    def _runs_or_ended(self) -> str:
-        if "nothing else did" in self.said():
-            return RUNS
-        return "" if self.process.poll() is None else "ended"
-
     def _told(self) -> list[str]:
-        runs = until(self._runs_or_ended, "demo that runs", START_SECONDS)
-        assert runs == RUNS, f"the demo ended with {self.process.returncode}: {self.said()}"
-        return self._output.read_text().splitlines()
+        until(lambda: _LAST_WORDS in self.said() or self.process.poll() is not None, "demo that runs", START_SECONDS)
+        assert _LAST_WORDS in self.said(), f"the demo ended with {self.process.returncode}: {self.said()}"
+        return self.said().splitlines()
