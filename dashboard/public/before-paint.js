@@ -20,7 +20,6 @@
     "monitoring/episodes/performance/stats?window_minutes=15",
     "monitoring/episodes/integrity/projects?status=unhealthy&sort=worst&limit=20",
     "readyz",
-    "monitoring/episodes/dead-letters?limit=1",
   ];
   window.episodeMonitorAsked = new Map(
     first.map((path) => {

@@ -19,12 +19,13 @@ test("what was asked for before the page was loaded is taken once, and asked for
   expect(await take()).toBe("late");
 });
 
-test("what is asked for early is what the overview asks, to the letter: otherwise all would be asked for twice", async () => {
+test("what is asked for early is what the overview asks, to the letter, otherwise all would be asked for twice; nothing of it waits for Kafka", async () => {
   const asked: string[] = [];
   vi.stubGlobal("fetch", vi.fn(async (request: Request) => (asked.push(request.url.slice(22)), new Response('{"parts": {}}', { headers: { "content-type": "application/json" } }))));
-  for (const query of [reads.summary(), reads.alerts("en"), reads.stats(15), reads.projects({ status: "unhealthy", sort: "worst", limit: 20 }), reads.readiness(), reads.letters({ limit: 1 })]) await (query.queryFn as (given: object) => unknown)({ signal: new AbortController().signal });
+  for (const query of [reads.summary(), reads.alerts("en"), reads.stats(15), reads.projects({ status: "unhealthy", sort: "worst", limit: 20 }), reads.readiness()]) await (query.queryFn as (given: object) => unknown)({ signal: new AbortController().signal });
   const early = readFileSync("public/before-paint.js", "utf-8").replace('${root.lang === "ko" ? "ko" : "en"}', "en");
-  expect(asked).toHaveLength(6);
+  expect(asked).toHaveLength(5);
   for (const path of asked) expect(early).toContain(path);
   expect(Object.values(paths("en"))).toEqual(expect.arrayContaining(asked));
+  expect(early).not.toContain("dead-letters");
 });

@@ -25,11 +25,11 @@ const summary = { total_projects: 1200, healthy_projects: 1198, unhealthy_projec
 const stats = { success_rate_percentage: 99.5, failed_operations: 5, ended_operations: 1000, window_minutes: 15 };
 const ready = { ready: true, parts: { broker: "ok", files: "rules.yaml was refused." }, recovery: { complete: true, partitions: 4, partitions_live: 4 }, lag: 0 };
 const TROUBLED = {
-  summary, stats, readiness: ready, letters: { total: 2 },
+  summary, stats, readiness: ready,
   alerts: { total: 16, alerts: [alert(NAME), alert("_fleet", { severity: "warning", alert_type: "HIGH_FAILURE_RATE" }), ...Array.from({ length: 14 }, (_, place) => alert(`p${place}`, { severity: "info" }))], values_are_current: true },
   projects: { total: 1, projects: [{ project_id: "gappy", is_healthy: false, gaps_total: 1, duplicates_total: 0 }] },
 };
-const CALM = { summary: { ...summary, unhealthy_projects: 0, total_gaps: 0, total_duplicates: 0, stale_partitions: [], split_projects: 0 }, stats: { ...stats, failed_operations: 0 }, readiness: { ...ready, parts: { broker: "ok" } }, letters: { total: 0 }, alerts: { total: 0, alerts: [], values_are_current: true }, projects: { total: 0, projects: [] } };
+const CALM = { summary: { ...summary, unhealthy_projects: 0, total_gaps: 0, total_duplicates: 0, stale_partitions: [], split_projects: 0 }, stats: { ...stats, failed_operations: 0 }, readiness: { ...ready, parts: { broker: "ok" } }, alerts: { total: 0, alerts: [], values_are_current: true }, projects: { total: 0, projects: [] } };
 
 beforeEach(() => {
   vi.stubGlobal("fetch", vi.fn(() => new Promise(() => {})));
@@ -76,7 +76,7 @@ test("the first view shows the worst, counts all, and hostile names are text", a
   answered("en", TROUBLED);
   const first = overview(await take("en", () => false), "en", Date.now());
   expect([...first.querySelectorAll(".figure-value")].map((one) => one.textContent)).toEqual(["99.83 %", "99.5 %", "3", "16"]);
-  expect(first.querySelector("#attention")?.textContent).toBe("21 things need you");
+  expect(first.querySelector("#attention")?.textContent).toBe("20 things need you");
   expect([...first.querySelectorAll(".need")].slice(0, 4).map((one) => one.querySelector("p")?.textContent)).toEqual(["Part of the fleet is out of date", "Projects in several partitions: 1", "Files", `${NAME} · Numbers have gaps`]);
   expect(first.querySelector("b")).toBeNull();
 });
@@ -84,10 +84,10 @@ test("the first view shows the worst, counts all, and hostile names are text", a
 test("where an answer is missing, late or a failure, none is taken: the page asks and says what is wrong", async () => {
   answered("en", TROUBLED, { summary: 503 });
   await expect(take("en", () => false)).rejects.toThrow();
-  expect(window.episodeMonitorAsked?.size).toBe(6);
+  expect(window.episodeMonitorAsked?.size).toBe(5);
   answered("en", TROUBLED);
   await expect(take("en", () => true)).rejects.toThrow();
-  expect(window.episodeMonitorAsked?.size).toBe(6);
+  expect(window.episodeMonitorAsked?.size).toBe(5);
   answered("en", { ...TROUBLED, summary: { monitoring_enabled: false } });
   await expect(take("en", () => false)).rejects.toThrow();
 });

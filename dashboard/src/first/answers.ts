@@ -12,7 +12,6 @@ export interface Answers {
   stats: Stats;
   projects: { projects: ProjectRow[]; total: number };
   readiness: Readiness;
-  letters: { total: number };
 }
 
 const ROOT = "monitoring/episodes";
@@ -24,7 +23,6 @@ export const paths = (language: Language): Record<Exclude<keyof Answers, "at" | 
   stats: `${ROOT}/performance/stats?window_minutes=${WINDOW_MINUTES}`,
   projects: `${ROOT}/integrity/projects?status=unhealthy&sort=worst&limit=${MOST_PROJECTS}`,
   readiness: "readyz",
-  letters: `${ROOT}/dead-letters?limit=1`,
 });
 
 let taken: Answers | undefined;

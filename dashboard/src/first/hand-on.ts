@@ -15,5 +15,4 @@ export function handOn(queries: QueryClient): void {
   queries.setQueryData(reads.stats(WINDOW_MINUTES).queryKey, first.stats, { updatedAt });
   queries.setQueryData(reads.projects({ status: "unhealthy", sort: "worst", limit: MOST_PROJECTS }).queryKey, first.projects as never, { updatedAt });
   queries.setQueryData(reads.readiness().queryKey, first.readiness, { updatedAt });
-  queries.setQueryData(reads.letters({ limit: 1 }).queryKey, first.letters as never, { updatedAt });
 }

@@ -39,8 +39,8 @@ function figure({ label, value, note, tone, to, stale }: Figure): HTMLElement {
   );
 }
 
-function knownOf({ alerts, summary, projects, readiness, letters }: Partial<Answers>): Known {
-  return { alerts: alerts?.alerts, summary: summary && summary.total_projects !== null ? summary : undefined, projects: projects?.projects, readiness, letters: letters?.total };
+function knownOf({ alerts, summary, projects, readiness }: Partial<Answers>): Known {
+  return { alerts: alerts?.alerts, summary: summary && summary.total_projects !== null ? summary : undefined, projects: projects?.projects, readiness };
 }
 
 function needs(answers: Partial<Answers>, language: Language, now: number): HTMLElement {
