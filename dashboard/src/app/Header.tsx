@@ -23,12 +23,11 @@ const Short = ({ long, short }: { long: string; short: string }) => <><span clas
 
 function Tabs() {
   const { t } = useTranslation();
-  const { language } = useFormat();
   const alerts = useQuery(reads.alerts()).data;
   const summary = useQuery(reads.summary()).data;
   return (
     <nav className="tabs" aria-label={t("tab.all")}>
-      {tabs({ alerts, summary }, language).map(({ to, label, short, count }) => (
+      {tabs({ alerts, summary }).map(({ to, label, short, count }) => (
         <NavLink key={to} to={to} end={to === "/"} className="tab">
           {short ? <Short long={t(label)} short={t(short)} /> : t(label)}
           {count ? <span className={`count count-${count.tone}`}><Short long={count.long} short={count.short} /></span> : null}

@@ -10,8 +10,8 @@ export function useFormat() {
     () => ({
       language,
       zone,
-      count: (value: number | null | undefined) => format.count(value, language),
-      percent: (value: number | null | undefined) => format.percent(value, language),
+      count: format.count,
+      percent: format.percent,
       seconds: (value: number | null | undefined) => format.seconds(value, language),
       duration: (value: number) => format.duration(value, language),
       full: (at: string | number) => format.full(new Date(at).getTime(), language, zone),

@@ -11,7 +11,7 @@ const BONES = 8;
 export function tabBar(known: Parameters<typeof tabs>[0], language: Language, hash: string): HTMLElement {
   const path = /^#?(\/?[^?]*)/.exec(hash)?.[1] || "/";
   const isHere = (to: string) => (to === "/" ? path === "/" : path === to || path.startsWith(`${to}/`));
-  const drawn = tabs(known, language).map((tab) => element("a", { ...(isHere(tab.to) ? { "aria-current": "page", class: "tab active" } : { class: "tab" }), href: `#${tab.to}` }, ...label(tab, language)));
+  const drawn = tabs(known).map((tab) => element("a", { ...(isHere(tab.to) ? { "aria-current": "page", class: "tab active" } : { class: "tab" }), href: `#${tab.to}` }, ...label(tab, language)));
   return element("nav", { class: "tabs", "aria-label": say(language, "tab.all") }, ...drawn);
 }
 

@@ -48,7 +48,7 @@ function needs(answers: Partial<Answers>, language: Language, now: number): HTML
   const known = Boolean(answers.alerts && answers.summary);
   const { says, tone } = verdict(items, known);
   const rows = items.slice(0, MOST).map((item) => row(item, language, now));
-  const more = items.length > MOST && element("li", { class: "pager" }, element("a", { href: "#/alerts" }, say(language, "attention.more", { more: count(items.length - MOST, language) })));
+  const more = items.length > MOST && element("li", { class: "pager" }, element("a", { href: "#/alerts" }, say(language, "attention.more", { more: count(items.length - MOST) })));
   const body = items.length ? element("ul", {}, ...rows, more) : known ? calm(language) : bones(5, say(language, "state.loading"));
   return element(
     "section", { class: "panel attention", "aria-labelledby": "attention" },

@@ -26,27 +26,26 @@ export function figures({ summary, alerts, stats }: Counted, language: Language)
   const critical = alerts?.alerts.filter((alert) => alert.severity === "critical").length ?? 0;
   const partitions = summary && "stale_partitions" in summary ? summary.stale_partitions.length : 0;
   const stale = partitions ? say(language, "figure.stale", { partitions }) : "";
-  const shown = (value: number | null) => count(value, language);
   return [
     {
       name: "health", label: say(language, "figure.health"), to: toIntegrity(), stale, tone: summary?.unhealthy_projects ? "critical" : "good",
-      value: summary ? percent(summary.health_percentage, language) : null,
-      note: summary ? say(language, "figure.health.note", { healthy: shown(summary.healthy_projects), total: summary.total_projects }) : "",
+      value: summary ? percent(summary.health_percentage) : null,
+      note: summary ? say(language, "figure.health.note", { healthy: count(summary.healthy_projects), total: summary.total_projects }) : "",
     },
     {
       name: "success", label: say(language, "figure.success"), to: toPerformance(), stale, tone: stats?.failed_operations ? "warning" : "good",
-      value: stats ? percent(stats.success_rate_percentage, language) : null,
-      note: stats ? say(language, "figure.success.note", { failed: shown(stats.failed_operations), ended: shown(stats.ended_operations), minutes: stats.window_minutes }) : "",
+      value: stats ? percent(stats.success_rate_percentage) : null,
+      note: stats ? say(language, "figure.success.note", { failed: count(stats.failed_operations), ended: count(stats.ended_operations), minutes: stats.window_minutes }) : "",
     },
     {
       name: "problems", label: say(language, "figure.problems"), to: toIntegrity({ status: "unhealthy" }), stale, tone: findings ? "critical" : "good",
-      value: summary ? shown(summary.total_gaps === null ? null : findings) : null,
+      value: summary ? count(summary.total_gaps === null ? null : findings) : null,
       note: summary ? say(language, "figure.problems.note", { gaps: summary.total_gaps, duplicates: summary.total_duplicates }) : "",
     },
     {
       name: "alerts", label: say(language, "figure.alerts"), to: toAlerts(), stale: "", tone: critical ? "critical" : alerts?.total ? "warning" : "good",
-      value: alerts ? shown(alerts.total) : null,
-      note: alerts ? say(language, "figure.alerts.note", { critical: shown(critical) }) : "",
+      value: alerts ? count(alerts.total) : null,
+      note: alerts ? say(language, "figure.alerts.note", { critical: count(critical) }) : "",
     },
   ];
 }

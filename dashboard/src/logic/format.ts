@@ -3,30 +3,27 @@
 export type Language = "en" | "ko";
 export type Zone = "local" | "UTC" | "Asia/Seoul";
 
-const cache = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat>();
-
-function kept<T extends Intl.NumberFormat | Intl.DateTimeFormat>(key: string, make: () => T): T {
-  const found = cache.get(key) ?? make();
-  cache.set(key, found);
-  return found as T;
+/** Both languages write it alike. Making an Intl.NumberFormat takes a slow processor longer than drawing the first view. */
+function written(value: number): string {
+  const [whole = "", part] = String(value).split(".");
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+  return part ? `${grouped}.${part}` : grouped;
 }
 
-export const count = (value: number | null | undefined, language: Language): string =>
-  value === null || value === undefined ? "–" : kept(`n${language}`, () => new Intl.NumberFormat(language)).format(value);
+export const count = (value: number | null | undefined): string => (value === null || value === undefined ? "–" : written(value));
 
 /** Percent in at most two decimals, but never rounded up to 100 or down to 0. */
-export function percent(value: number | null | undefined, language: Language): string {
+export function percent(value: number | null | undefined): string {
   if (value === null || value === undefined) return "–";
   const rounded = Math.round(value * 100) / 100;
-  const shown = rounded === 100 && value < 100 ? 99.99 : rounded === 0 && value > 0 ? 0.01 : rounded;
-  return `${kept(`p${language}`, () => new Intl.NumberFormat(language, { maximumFractionDigits: 2 })).format(shown)} %`;
+  return `${written(rounded === 100 && value < 100 ? 99.99 : rounded === 0 && value > 0 ? 0.01 : rounded)} %`;
 }
 
 export function seconds(value: number | null | undefined, language: Language): string {
   if (value === null || value === undefined) return "–";
-  const digits = kept(`s${language}`, () => new Intl.NumberFormat(language, { maximumSignificantDigits: 3 }));
-  if (value < 1) return `${digits.format(value * 1000)} ms`;
-  return language === "ko" ? `${digits.format(value)}초` : `${digits.format(value)} s`;
+  const digits = (many: number) => written(Number(many.toPrecision(3)));
+  if (value < 1) return `${digits(value * 1000)} ms`;
+  return language === "ko" ? `${digits(value)}초` : `${digits(value)} s`;
 }
 
 /** As few digits as keep a value different from its threshold where it differs: 1.004 is not "1". */
@@ -38,6 +35,8 @@ export function apart(value: number, other: number): string {
   return String(value);
 }
 
+const cache = new Map<string, Intl.DateTimeFormat>();
+
 const timeZone = (zone: Zone): string | undefined => (zone === "local" ? undefined : zone);
 
 function parts(at: number, language: Language, zone: Zone, kind: "full" | "day" | "clock"): string {
@@ -47,7 +46,10 @@ function parts(at: number, language: Language, zone: Zone, kind: "full" | "day" 
     clock: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
   };
   const make = () => new Intl.DateTimeFormat(language, { ...options[kind], hourCycle: "h23", timeZone: timeZone(zone) });
-  return kept(`d${language}${zone}${kind}`, make).format(at);
+  const key = `${language}${zone}${kind}`;
+  const format = cache.get(key) ?? make();
+  cache.set(key, format);
+  return format.format(at);
 }
 
 export const clock = (at: number, language: Language, zone: Zone): string => parts(at, language, zone, "clock");

@@ -13,7 +13,7 @@ export type Said = string | Told | { part: string; state?: string };
 
 function counted(noun: Noun, value: number | null | undefined, language: Language): string {
   const [one, several, korean] = NOUNS[noun];
-  return (language === "ko" ? korean : value === 1 ? one : several).replace("{shown}", count(value, language));
+  return (language === "ko" ? korean : value === 1 ? one : several).replace("{shown}", count(value));
 }
 
 export function say(language: Language, key: FirstKey, given: Told["given"] = {}): string {

@@ -2,7 +2,7 @@
 
 import type { ActiveAlert, Summary, SwitchedOff } from "~/api/types";
 import type { FirstKey } from "~/text/first";
-import { count, type Language } from "./format";
+import { count } from "./format";
 
 export interface Tab {
   to: string;
@@ -16,9 +16,9 @@ interface Counted {
   summary?: Summary | SwitchedOff;
 }
 
-export function tabs({ alerts, summary }: Counted, language: Language): Tab[] {
+export function tabs({ alerts, summary }: Counted): Tab[] {
   const counted = (many: number | null | undefined, tone: "critical" | "warning") =>
-    many ? { long: count(many, language), short: many < 1000 ? String(many) : `${Math.floor(many / 1000)}k`, tone } : undefined;
+    many ? { long: count(many), short: many < 1000 ? String(many) : `${Math.floor(many / 1000)}k`, tone } : undefined;
   const critical = alerts?.alerts.some((alert) => alert.severity === "critical" && alert.status === "firing");
   return [
     { to: "/", label: "tab.overview" },

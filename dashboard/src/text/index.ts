@@ -36,7 +36,7 @@ void i18next.init({
 
 for (const noun of Object.keys(NOUNS) as Noun[]) {
   i18next.services.formatter?.add(noun, (value: number | null | undefined, language) =>
-    i18next.t(`n.${noun}`, { count: value ?? 0, shown: count(value, language === "ko" ? "ko" : "en"), lng: language }),
+    i18next.t(`n.${noun}`, { count: value ?? 0, shown: count(value), lng: language }),
   );
 }
 
