@@ -4,7 +4,7 @@ import { createTheme, MantineProvider, Menu, Modal } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { ApiError } from "./api/client";
+import { isPassing } from "./api/client";
 import { PreferencesProvider } from "./app/preferences";
 import { RefreshProvider } from "./app/refresh";
 import { Pages } from "./app/routes";
@@ -13,7 +13,7 @@ import "./text";
 
 const queries = new QueryClient({
   defaultOptions: {
-    queries: { retry: (failures, error) => failures < 1 && !(error instanceof ApiError && error.status >= 400 && error.status < 500), retryDelay: 1000, staleTime: 5000, refetchOnWindowFocus: false, structuralSharing: true },
+    queries: { retry: (failures, error) => failures < 1 && isPassing(error), retryDelay: 1000, staleTime: 5000, refetchOnWindowFocus: false, structuralSharing: true },
     mutations: { retry: false },
   },
 });

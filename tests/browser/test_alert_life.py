@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Open
-from tests.browser.parts import DASHBOARD_URL, System, confirm, failed, numbered, send, trouble
+from tests.browser.parts import DASHBOARD_URL, System, confirm, failed, numbered, send, submit, trouble
 from tests.system.running import until, view
 
 pytestmark = pytest.mark.broker
@@ -106,3 +106,33 @@ def test_a_silence_by_conditions_shows_first_what_it_would_hide(system: System, 
     row.get_by_role("button", name="Expire").click()
     confirm(page, "Expire")
     expect(row).to_contain_text("expired")
+
+
+@pytest.mark.page_may_log("net::ERR_FAILED")
+def test_a_silence_whose_answer_is_lost_is_made_once_however_often_it_is_sent(system: System, open_page: Open) -> None:
+    page = open_page(system.monitor, "#/alerts/silences")
+    keys: list[str | None] = []
+
+    def lost(route: Route) -> None:
+        """The monitor does it, and the page does not learn that."""
+        keys.append(route.request.headers.get("idempotency-key"))
+        if len(keys) == 1:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/monitoring/episodes/silences", lambda route: lost(route) if _posts(route) else route.continue_())
+    page.get_by_role("button", name="New silence").click()
+    page.get_by_role("dialog").get_by_label("Matchers").fill("project_id=sent_twice")
+    submit(page, "Silence", comment="planned work")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("The monitor does not respond")
+    page.get_by_role("dialog").get_by_role("button", name="Silence", exact=True).click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("tbody tr", has_text="project_id=sent_twice")).to_have_count(1)
+    assert keys == [keys[0]] * 2
+    assert keys[0]
+
+
+def _posts(route: Route) -> bool:
+    return route.request.method == "POST"

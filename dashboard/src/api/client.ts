@@ -22,6 +22,22 @@ const base = new URL(".", document.baseURI).href.replace(/\/$/, "");
 
 export const api = createClient<paths>({ baseUrl: base, fetch: fetched });
 
+export const KEY = "idempotency-key";
+
+function hashed(text: string): string {
+  let hash = 0x811c9dc5; // FNV-1a
+  for (let place = 0; place < text.length; place += 1) hash = Math.imul(hash ^ text.charCodeAt(place), 0x01000193);
+  return (hash >>> 0).toString(36);
+}
+
+/** An act names itself; the key is of that and of the request, since an act may have several and what is typed may change. */
+api.use({
+  async onRequest({ request }) {
+    const act = request.headers.get(KEY);
+    if (act) request.headers.set(KEY, `${act}-${hashed(`${request.url} ${await request.clone().text()}`)}`);
+  },
+});
+
 type Answered<T> = Promise<{ data?: T; error?: unknown; response: Response }>;
 
 interface ProblemShape {
@@ -46,6 +62,12 @@ export async function ok<T>(asked: Answered<T>): Promise<T> {
   const line = problem.errors?.find((found) => found.line !== undefined)?.line ?? null;
   throw new ApiError(response.status, problem.code ?? `http_${response.status}`, problem.detail ?? response.statusText, problem.retry_after_seconds ?? null, line);
 }
+
+/** The monitor may answer otherwise soon. */
+export const isPassing = (error: unknown): boolean => error instanceof ApiError && (error.status === 0 || (error.status >= 500 && error.status !== 501));
+
+/** Whether a change was made is unknown: none of the monitor's own answers says so but that the first request still runs. */
+export const isOpen = (error: unknown): boolean => error instanceof ApiError && (error.status === 0 || error.code === "request_in_flight" || error.code.startsWith("http_5"));
 
 /** Ends a request that takes too long, or that nobody waits for any more. */
 export const within = (signal?: AbortSignal): AbortSignal => {

@@ -19,4 +19,7 @@ export function keepToken(given: string): void {
   }
 }
 
+/** The name of one deliberate act, from which each of its requests has its key (`api/client.ts`). */
+export const newAct = (): string => crypto.getRandomValues(new Uint32Array(4)).join("-"); // `randomUUID` needs HTTPS
+
 export const headersWith = (given: string): Record<string, string> => (given ? { authorization: `Bearer ${given}` } : {});

@@ -2,7 +2,7 @@
 
 import { useIsFetching, useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { createContext, use, useEffect, useMemo, useRef, useState, useSyncExternalStore, type ReactNode } from "react";
-import { ApiError } from "~/api/client";
+import { isPassing } from "~/api/client";
 import { isLate, oldest } from "~/logic/freshness";
 import { usePreferences } from "./preferences";
 
@@ -76,8 +76,6 @@ function askAgainForWhatFailed(client: QueryClient, now: number): void {
   const failed = client.getQueryCache().findAll({ type: "active", fetchStatus: "idle", predicate: ({ state }) => isPassing(state.error) && now - state.errorUpdatedAt >= FAILED_MS });
   for (const query of failed) void client.invalidateQueries({ queryKey: query.queryKey, exact: true });
 }
-
-const isPassing = (error: unknown): boolean => error instanceof ApiError && (error.status === 0 || (error.status >= 500 && error.status !== 501));
 
 /** Follows what the page shows now; a part that was asked for alone does not make all of it newer. */
 function useUpdatedAt(client: QueryClient): number | null {

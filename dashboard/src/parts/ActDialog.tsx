@@ -2,9 +2,9 @@
 
 import { Modal, TextInput, Textarea } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState, type FormEvent, type ReactNode } from "react";
-import { ApiError } from "~/api/client";
-import { headersWith, keepToken, token } from "~/app/actor";
+import { useEffect, useRef, useState, type FormEvent, type ReactNode } from "react";
+import { ApiError, isOpen, KEY } from "~/api/client";
+import { headersWith, keepToken, newAct, token } from "~/app/actor";
 import { useRefusal } from "~/app/Caller";
 import { usePreferences } from "~/app/preferences";
 import { useTranslation } from "~/text";
@@ -50,10 +50,15 @@ export function ActDialog({ act, close }: { act: Act; close: () => void }) {
   useEffect(() => () => void setTimeout(() => from instanceof HTMLElement && from.focus({ preventScroll: true })), [from]);
   const [kept] = useState(token);
   const refusal = useRefusal(kept);
+  const name = useRef("");
   const mutation = useMutation({
     mutationFn: () => {
       setSent(given.trim());
-      return act.run({ by: by.trim(), comment: comment.trim(), minutes, headers: headersWith(given.trim()) });
+      name.current ||= newAct();
+      return act.run({ by: by.trim(), comment: comment.trim(), minutes, headers: { ...headersWith(given.trim()), [KEY]: name.current } });
+    },
+    onError: (error) => {
+      if (!isOpen(error)) name.current = ""; // it was answered: what is sent next is another act
     },
     onSuccess: (answer) => {
       change({ name: by.trim() });

@@ -74,6 +74,8 @@ export const SHELL = {
   "problem.invalid_to": ["The range is not valid", "범위가 잘못되었습니다"],
   "problem.invalid_rules_yaml": ["These rules cannot be used", "사용할 수 없는 규칙입니다"],
   "problem.too_many_jobs": ["Too many jobs wait", "대기 중인 작업이 너무 많습니다"],
+  "problem.request_in_flight": ["It is still being carried out", "아직 처리 중입니다"],
+  "problem.request_in_flight.next": ["Send it again in a moment to see the result: nothing is done twice.", "잠시 후 다시 보내면 결과를 확인할 수 있습니다. 두 번 실행되지 않습니다."],
   "problem.line": ["(line {line})", "({line}행)"],
   "caller.read_only": ["Read-only", "조회 전용"],
   "caller.keep": ["Use this token", "이 토큰 사용"],

@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { acts, type AlertVerb } from "~/api/acts";
-import { ApiError } from "~/api/client";
+import { ApiError, isOpen } from "~/api/client";
 import { reads } from "~/api/reads";
 import { matcherText } from "~/logic/matchers";
 import type { Act, Given } from "~/parts/ActDialog";
@@ -19,7 +19,7 @@ async function actOnAll(verb: AlertVerb, alerts: readonly Named[], { by, comment
     try {
       await acts.alert(verb, alert_key, { by, comment, ...(minutes ? { minutes } : {}) }, headers);
     } catch (error) {
-      const ended = error instanceof ApiError && error.status === 409 && alerts.length > 1;
+      const ended = error instanceof ApiError && error.status === 409 && !isOpen(error) && alerts.length > 1;
       if (!ended) throw error;
     }
   }
