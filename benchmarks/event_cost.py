@@ -34,6 +34,7 @@ from agents.engine.ownership import Owned, PartitionPhase
 from agents.engine.partition_audit import AuditOptions, PartitionAudit
 from agents.fetching.batches import PartitionBatches
 from agents.fetching.taken_records import FetchedBytes
+from benchmarks.peers.equal.shape import TroubledShape
 from examples.load_driver.events import START_MS, episode_events
 from models.codec import decode_event
 from streams.alerting.core import Core
@@ -77,9 +78,16 @@ class Parts:
             subprocess.run(["callgrind_control", *arguments, str(os.getpid())], check=True, capture_output=True)
 
 
-def batches(events: int, projects: int) -> Iterator[tuple[int, bytes]]:
+def traffic(events: int, projects: int, *, troubled: bool) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of each: the load driver's, or those of `./run bench peers --work equal`."""
+    if troubled:
+        return TroubledShape("equal", "", projects, conflict_ratio=0.04).records(max(events, 1500 * projects))
+    return episode_events(1, projects, events, interval_ms=1000 / projects)
+
+
+def batches(stream: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[int, bytes]]:
     """First offset and bytes of each batch of one partition."""
-    stream, offset = episode_events(1, projects, events, interval_ms=1000 / projects), 0
+    offset = 0
     while records := list(islice(stream, BATCH)):
         builder = DefaultRecordBatchBuilder(2, 0, False, -1, -1, 0, 2**24)
         for at, (key, value) in enumerate(records):
@@ -115,11 +123,11 @@ async def flush(owned: Owned) -> int:
     return sum(len(key) + len(value or b"") for key, value in [*collected.state, *collected.closing])
 
 
-async def measure(before: int, events: int, projects: int, *, callgrind: bool) -> None:
-    """Take `before` events unseen, then measure with so many more."""
+async def measure(before: int, events: int, stream: Iterator[tuple[bytes, bytes]], *, callgrind: bool) -> None:
+    """Take `before` events of the stream unseen, then measure with so many more."""
     owned, parts, written, since = await owned_partition(), Parts(callgrind=callgrind), 0, 0
     measured = []
-    for offset, raw in batches(before + events, projects):
+    for offset, raw in batches(islice(stream, before + events)):
         if offset >= before:
             measured.append((offset, raw))
             continue
@@ -160,9 +168,11 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000, help="that are measured (default 20000)")
     parser.add_argument("--before", type=int, default=100_000, help="taken before (default 100000)")
     parser.add_argument("--projects", type=int, default=250, help="of the partition (default 250)")
+    parser.add_argument("--troubled", action="store_true", help="conflicts, failures, gaps … as in equal work")
     parser.add_argument("--callgrind", action="store_true", help="dump valgrind's counters after each part")
     options = parser.parse_args()
-    asyncio.run(measure(options.before, options.events, options.projects, callgrind=options.callgrind))
+    stream = traffic(options.before + options.events, options.projects, troubled=options.troubled)
+    asyncio.run(measure(options.before, options.events, stream, callgrind=options.callgrind))
 
 
 if __name__ == "__main__":

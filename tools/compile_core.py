@@ -13,7 +13,7 @@ from episode_monitor import compiled
 # holds them complete.
 MODULES = {
     "models": "event quick_events",
-    "streams/alerting": "core rate_rules",
+    "streams/alerting": "core findings_rules rate_rules",
     "streams/base": "calendar ids intervals numbering_rules open_table outcome_flags packed_counts packing sketch",
     "streams/numbering": "anomalies chunks episodes number_state numbering redating suspects",
     "streams/partition": "checkpointer deadline_queue partition project_index state_cache",

@@ -3,6 +3,7 @@
 from mypy_extensions import i64
 
 from streams.alerting.cusum import CusumRule
+from streams.alerting.findings_rules import FindingsRule
 from streams.alerting.rate_rules import RateRule
 from streams.alerting.rule import Rule
 from streams.alerting.rules import RuleSet
@@ -17,7 +18,7 @@ class Core:
     """Immutable by habit. Durations in milliseconds of event time."""
 
     __slots__ = (
-        "calendar", "cusums", "dashboard_url", "detail_seconds", "drift_runbook_url", "grace_ms",
+        "calendar", "cusums", "dashboard_url", "detail_seconds", "drift_runbook_url", "findings", "grace_ms",
         "hold_ms", "latency_limits", "numbering", "open_conflicts_max", "packed_rules", "rates", "resend_memory",
         "rules", "watched_kinds",
     )  # fmt: skip
@@ -35,6 +36,7 @@ class Core:
     ) -> None:
         self.rules = rules
         self.rates: tuple[RateRule, ...] = tuple(rules.rate_of.values())
+        self.findings: tuple[FindingsRule, ...] = tuple(rules.findings_of.values())
         self.cusums: tuple[CusumRule, ...] = tuple(rules.cusum_of.values())
         self.latency_limits = rules.latency_limits  # these four stand here as well for the sake of compiled code
         self.packed_rules = rules.packed

@@ -11,6 +11,7 @@ from mypy_extensions import i64, mypyc_attr
 from streams.alerting import wilson
 from streams.alerting.verdict import Reason, Verdict
 from streams.base import packed_counts
+from streams.base.outcome_flags import watched
 from streams.rates.operation_series import OperationSeries
 from streams.rates.past_windows import tally_between
 
@@ -24,8 +25,8 @@ class RateRule:
     """`bad` of `whole` is too much where `bad * denominator > whole * numerator`, and `bad` is at least `min_bad`."""
 
     __slots__ = (
-        "bad_mask", "bad_shift", "denominator", "min_bad", "min_samples", "numerator", "ratio", "rule_id", "short",
-        "whole_shift", "window_index", "z",
+        "bad_flags", "bad_mask", "bad_shift", "denominator", "min_bad", "min_samples", "numerator", "ratio", "rule_id",
+        "short", "whole_shift", "window_index", "z",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +47,7 @@ class RateRule:
         self.window_index: i64 = window_index
         self.bad_shift, self.whole_shift = counts
         self.bad_mask = packed_counts.mask(self.bad_shift)
+        self.bad_flags: i64 = watched(self.bad_mask)
         self.ratio, self.z, self.short = ratio, z, short
         self.numerator, self.denominator = ratio
 
@@ -81,27 +83,38 @@ class RateRule:
         """Whether bad operations are in the window, but too few in all: even a good one may make it cross."""
         return verdict.whole < self.min_samples and verdict.bad >= self.min_bad
 
+    def is_crossed(self, totals: Sequence[int]) -> bool:
+        """`judged_on(totals).crossed` without a verdict, for each event of a project that is watched."""
+        total, short = totals[self.window_index], self.short
+        bad, whole = packed_counts.field(total, self.bad_shift), packed_counts.field(total, self.whole_shift)
+        if bad < self.min_bad or whole < self.min_samples or bad * self.denominator <= whole * self.numerator:
+            return False
+        if self.z and not wilson.is_above(bad, whole, self.ratio, self.z):
+            return False
+        return short is None or short.is_crossed(totals)
+
     def next_check_second(self, series: OperationSeries, verdict: Verdict, is_active: bool) -> int | None:
-        """When it must be judged again without an event; None: only an event can change the verdict. `is_active`: it
-        has an alert."""
+        """Until then no operation that leaves a window changes the verdict; None: none does. What is counted meanwhile
+        may change it: that is seen when it is counted. `is_active`: it has an alert."""
         if self.short is None:
-            return self._next_check_second(series, verdict, is_active)
+            return self._next_check_second(series, verdict)
         lasting = self.verdict(series.windows[self.window_index].total)
         found = []
         if is_active or not lasting.crossed:
-            found.append(self._next_check_second(series, lasting, is_active))
+            found.append(self._next_check_second(series, lasting))
         if is_active or lasting.crossed:
             short = self.short.judged(series)
             found.append(self.short.next_check_second(series, short, is_active))
         return min((second for second in found if second is not None), default=None)
 
-    def _next_check_second(self, series: OperationSeries, verdict: Verdict, is_active: bool) -> int | None:
-        if verdict.calm_reason is _NO_OPERATIONS:
-            return None
-        window = series.windows[self.window_index]
-        if verdict.crossed or is_active:
-            return series.next_to_leave(window)
-        bad, whole = verdict.bad, verdict.whole
+    def _next_check_second(self, series: OperationSeries, verdict: Verdict) -> int | None:
+        window, bad, whole = series.windows[self.window_index], verdict.bad, verdict.whole
+        if verdict.crossed:  # while no bad one leaves, the others that do only raise the rate
+            second = series.next_bad_to_leave(window, self.bad_flags, self.bad_mask)
+            if bad < self.min_samples:
+                too_few = series.earliest_after_leaving(window, self.whole_shift, whole - self.min_samples + 1)
+                second = min(second, too_few)
+            return second
         if bad < self.min_bad or whole < self.min_samples or not self.numerator:
             return None
         above = (bad * self.denominator - 1) // self.numerator  # with this many or fewer, `bad` is too many

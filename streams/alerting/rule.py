@@ -11,6 +11,7 @@ from msgspec import Meta
 from models.alert import Severity
 from models.wording import MOST_DIGITS, apart, number
 from streams.alerting.cusum import CusumRule
+from streams.alerting.findings_rules import FindingsRule
 from streams.alerting.rate_rules import RateRule
 from streams.alerting.statistics import BurnRate, Cusum
 from streams.alerting.verdict import Measurement, Verdict
@@ -55,7 +56,6 @@ class RuleType:
     default_threshold = ""
     max_threshold = Decimal("Infinity")
     has_window = False
-    is_of_findings = False  # never crossed by a project whose numbers are as they should be
 
     def __init__(self, name: str, unit: str = "", units: str = "") -> None:
         """`unit`, or `units` but for 1, follows a number after a space."""
@@ -70,8 +70,8 @@ class RuleType:
         """The counts by which a type with a window is judged. `windows`: the lengths of all windows, in seconds."""
         raise NotImplementedError
 
-    def verdict(self, rule: "Rule", project: JudgedProject) -> Verdict:
-        """Of a type without a window. Evaluated when findings change or an operation of a watched kind is counted."""
+    def findings_rule(self, rule: "Rule") -> FindingsRule:
+        """How many findings a type without a window allows."""
         raise NotImplementedError
 
     def measurement(self, rule: "Rule", project: JudgedProject, verdict: Verdict) -> Measurement:

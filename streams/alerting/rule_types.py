@@ -9,15 +9,17 @@ from decimal import Decimal
 from models.wording import counted, number
 from streams.alerting import wilson
 from streams.alerting.cusum import CusumRule
+from streams.alerting.findings_rules import FindingsRule
 from streams.alerting.rate_rules import RateRule
 from streams.alerting.rule import JudgedProject, Rule, RuleType
 from streams.alerting.statistics import Cusum
-from streams.alerting.verdict import Measurement, Reason, Verdict
+from streams.alerting.verdict import Measurement, Verdict
 from streams.base import packed_counts
 from streams.base.packed_counts import rate_percentage
 from streams.base.sketch import RELATIVE_ACCURACY, quantile_seconds
 
 ALL_PROJECTS = "All projects"
+MORE_THAN_ANY = Decimal(10**15)  # findings; a threshold may be written with any exponent
 SLOW_SHARE = Decimal(5)  # percent: p95 is above a limit when more than this share of the endings is
 
 
@@ -131,13 +133,10 @@ class _Numbers(RuleType):
     meaning = "a project has more than {0} (missing or duplicate numbers)"
     wanted = "a count"
     default_threshold = "0"
-    is_of_findings = True
 
-    def verdict(self, rule: Rule, project: JudgedProject) -> Verdict:
-        """A number that a split project lacks in one partition may be in another, so it has no findings."""
-        findings = 0 if project.split else project.numbering.anomalies.findings
-        reason = Reason.SPLIT if project.split else Reason.BACK_TO_NORMAL
-        return Verdict(findings > rule.threshold, findings, reason, len(project.numbering.episodes))
+    def findings_rule(self, rule: Rule) -> FindingsRule:
+        """More than the threshold are too many."""
+        return FindingsRule(rule.rule_id, int(min(rule.threshold, MORE_THAN_ANY)))
 
     def measurement(self, rule: Rule, project: JudgedProject, verdict: Verdict) -> Measurement:
         """The count."""

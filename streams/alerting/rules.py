@@ -74,11 +74,11 @@ class FleetRules:
 
 
 class RuleSet:
-    """Rules by their id. Those on a window are judged by `rate_of`, the others by their type; those of the fleet stand
-    apart in `fleet`."""
+    """Rules by their id. Those on a window are judged by `rate_of`, the others by `findings_of`; those of the fleet
+    stand apart in `fleet`."""
 
     __slots__ = (
-        "by_id", "cusum_of", "fingerprint", "fleet", "latency_limits", "of_projects", "packed", "rate_of", "unwindowed",
+        "by_id", "cusum_of", "findings_of", "fingerprint", "fleet", "latency_limits", "of_projects", "packed", "rate_of",
         "versions", "watched_anywhere", "window_lengths",
     )  # fmt: skip
 
@@ -96,7 +96,9 @@ class RuleSet:
         self.of_projects = {rule.rule_id: rule for rule in of_projects}
         self.latency_limits = tuple(limits)
         self.window_lengths = _lengths(of_projects)
-        self.unwindowed = tuple(rule for rule in of_projects if not rule.measure.has_window)
+        self.findings_of = {
+            rule.rule_id: rule.measure.findings_rule(rule) for rule in of_projects if not rule.measure.has_window
+        }
         self.rate_of = _rates(of_projects, self.window_lengths, self.latency_limits)
         self.versions = {rule.rule_id: _version([rule.to_dict()]) for rule in rules}
         self.fingerprint = _version([rule.to_dict() for rule in rules])

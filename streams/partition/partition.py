@@ -205,7 +205,7 @@ class Partition:
         self.index.know_split(project_id, split)
         self.checkpointer.writes[changelog_keys.split(project_id)] = msgspec.msgpack.encode(split)
         state.split = split.partitions
-        for rule in self.core.rules.unwindowed:  # whether one began meanwhile depends on which partition was read first
+        for rule in self.core.findings:  # whether one began meanwhile depends on which partition was read first
             state.begun.pop(rule.rule_id, None)
         evaluate(self.core, state, state.now_ms, self.emits, None)
         state.deadline_ms = next_deadline_ms(self.core, state)

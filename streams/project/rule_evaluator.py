@@ -37,11 +37,43 @@ def evaluate(core: Core, state: ProjectState, at_ms: int, emits: list[Alert], tr
     if core.cusums:
         check = _evaluate_scores(core, state, at_ms, emits, trace, check)
     is_calm = state.numbering.is_calm
-    for rule in core.rules.unwindowed:
-        if is_calm and rule.rule_id not in state.alerts and rule.measure.is_of_findings:
-            continue
-        _keep(core, state, rule, rule.measure.verdict(rule, state), at_ms, emits, trace)
+    for counted in core.findings:
+        if is_calm and counted.rule_id not in state.alerts:
+            continue  # without findings
+        verdict = counted.verdict(state.numbering, state.split)
+        _keep(core, state, core.rules.by_id[counted.rule_id], verdict, at_ms, emits, trace)
     state.rate_check_ms = check * 1000
+
+
+def is_steady(core: Core, state: ProjectState) -> bool:
+    """Whether `evaluate` would change nothing now, given that no bad operation was counted since it last did, none was
+    taken back, and nothing is due. Nearly always, which makes events of troubled projects as cheap as others."""
+    if core.cusums:
+        return False  # a score follows the clock
+    totals = state.series.totals()
+    for rate in core.rates:
+        memory = state.alerts.get(rate.rule_id)
+        if rate.is_crossed(totals) != (memory is not None and not memory.calm_since_ms):
+            return False
+    if not core.findings:
+        return True
+    findings = 0 if state.split else state.numbering.anomalies.findings
+    for counted in core.findings:
+        memory, is_crossed = state.alerts.get(counted.rule_id), findings > counted.most
+        if is_crossed != (memory is not None and not memory.calm_since_ms):
+            return False
+        if memory is not None and not _has_told(memory, findings, is_crossed, state.deadline_ms):
+            return False
+    return True
+
+
+def _has_told(memory: AlertState, findings: int, is_crossed: bool, deadline_ms: int | None) -> bool:
+    """Whether a rule on findings has nothing to emit or to remember, or will be judged when it has."""
+    if memory.is_pending or findings == memory.findings:
+        return True
+    if findings < memory.findings:
+        return False
+    return not is_crossed or (deadline_ms is not None and deadline_ms <= memory.changed_ms + life.RISE_INTERVAL_MS)
 
 
 def _evaluate_scores(
@@ -75,7 +107,7 @@ def verdict_of(core: Core, state: ProjectState, rule: Rule) -> Verdict:
         return _score_verdict(core, state, cusum)
     rate = core.rules.rate_of.get(rule.rule_id)
     if rate is None:
-        return rule.measure.verdict(rule, state)
+        return core.rules.findings_of[rule.rule_id].verdict(state.numbering, state.split)
     return rate.judged(state.series)
 
 
@@ -128,7 +160,8 @@ def next_deadline_ms(core: Core, state: ProjectState) -> int | None:
         rule = core.rules.by_id.get(rule_id)
         if rule is None:
             continue
-        verdict = None if rule.measure.has_window else rule.measure.verdict(rule, state)
+        counted = core.rules.findings_of.get(rule_id)
+        verdict = None if counted is None else counted.verdict(state.numbering, state.split)
         at = life.deadline_ms(rule, memory, verdict, core.hold_ms[rule_id])
         if at is not None and (due is None or at < due):
             due = at

@@ -13,7 +13,7 @@ from streams.alerting.cusum import fold_all
 from streams.base import outcome_flags
 from streams.base.ids import hash_of, pack_id
 from streams.project.project_state import ProjectState
-from streams.project.rule_evaluator import evaluate, next_deadline_ms
+from streams.project.rule_evaluator import evaluate, is_steady, next_deadline_ms
 from streams.rates.operations import Operation, microseconds_of
 from streams.rates.totals import PartitionTotals
 
@@ -182,14 +182,23 @@ def _conclude(core: Core, state: ProjectState, emits: list[Alert], trace: str | 
         if settling_ms is not None and settling_ms <= state.now_ms:
             numbering.settle(state.now_ms)
             settling_ms = numbering.next_settling_ms()
-    if state.needs_evaluation or state.watchful or state.alerts or (not is_calm and numbering.anomalies.findings):
-        state.needs_evaluation = False
-        evaluate(core, state, state.now_ms, emits, trace)
-        state.deadline_ms = next_deadline_ms(core, state)
+    if state.needs_evaluation:
+        _judge(core, state, emits, trace)
+    elif state.watchful or state.alerts or (not is_calm and numbering.anomalies.findings):
+        if not is_steady(core, state):
+            _judge(core, state, emits, trace)
+        elif settling_ms is not None and (state.deadline_ms is None or settling_ms < state.deadline_ms):
+            state.deadline_ms = settling_ms
     elif settling_ms is None or 0 < state.rate_check_ms < settling_ms:
         state.deadline_ms = state.rate_check_ms or None
     else:
         state.deadline_ms = settling_ms
+
+
+def _judge(core: Core, state: ProjectState, emits: list[Alert], trace: str | None) -> None:
+    state.needs_evaluation = False
+    evaluate(core, state, state.now_ms, emits, trace)
+    state.deadline_ms = next_deadline_ms(core, state)
 
 
 def _run_deadlines(core: Core, state: ProjectState, until_ms: int, emits: list[Alert]) -> None:

@@ -203,6 +203,19 @@ class OperationSeries:
         window.oldest = second
         return int(second + window.length_seconds)
 
+    def next_bad_to_leave(self, window: Window, flags: i64, mask: int) -> int:
+        """No operation whose kind has one of these flags leaves the window before this epoch second; `mask` has their
+        fields of a tally."""
+        second: i64 = max(window.oldest, window.tail + 1)
+        while second <= self.now_second:
+            first: i64 = second // 60 * 60
+            pane = self.minutes.get(int(second // 60))
+            found: i64 = 60 if pane is None else pane.next_bad_second(second - first, flags, mask)
+            second = first + found
+            if found < 60:
+                break
+        return int(second + window.length_seconds)
+
     def earliest_after_leaving(self, window: Window, shift: int, count: int) -> int:
         """No earlier than this epoch second have `count` operations (ended or attempted ones, as `shift` says) left
         the window.

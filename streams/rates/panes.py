@@ -146,6 +146,22 @@ class Pane:
                 return 0
         return found
 
+    def next_bad_second(self, second: i64, flags: i64, mask: int) -> i64:
+        """`next_second` of operations whose kind has one of these flags, which count in the fields of `mask`."""
+        found: i64 = 60
+        for entry in self.entries:
+            if kind_of(entry) & flags and second_of(entry) >= second:
+                found = second_of(entry)
+                break
+        folded = self.folded
+        if folded is not None:
+            for known, counts in folded.counts.items():
+                if second <= known < found and counts & mask:
+                    found = known
+            if second == 0 and not self.has_seconds and folded.total & mask:
+                return 0
+        return found
+
     def put(self, sums: Sums, first: i64, last: i64, sign: i64) -> None:
         """Add (+1) or subtract (-1) what these seconds hold; a minute whose seconds were dropped is in its first."""
         for entry in self.entries:

@@ -12,9 +12,10 @@ from streams.alerting import rule_types
 from streams.alerting.rule import Rule
 from streams.alerting.statistics import BurnRate
 from streams.project.project_state import ProjectState
+from streams.project.state_codec import canonical
 from streams.project.step import advance, step
 from tests.streams.driving import INTEGRITY, PROJECT, START_MS, core_with, examples, rule
-from tests.streams.lives import NUMBERING, ORDINARY, lives
+from tests.streams.lives import NUMBERING, ORDINARY, arrivals, lives, with_resends
 from tests.streams.watching import Told, Watcher
 
 SETTLE_MS = 20_500
@@ -89,6 +90,26 @@ def test_a_threshold_that_is_crossed_because_good_operations_leave_is_noticed_in
     until_ms = max([START_MS, *(event.occurred_at_ms for event in life)]) + 200_000
     expected = Watcher((one,), Meaning(settle_ms=SETTLE_MS)).watch(life, until_ms)
     assert told_by_the_core((one,), life, until_ms) == expected
+
+
+@examples(300)
+@given(data=st.data())
+def test_who_judges_only_when_he_must_tells_and_remembers_what_one_does_who_judges_at_every_event(
+    data: st.DataObject,
+) -> None:
+    drawn = data.draw(st.lists(rates | burns, min_size=1, max_size=3))
+    named = [rule(one.measure, str(one.threshold), **_others(one), rule_id=f"r{i}") for i, one in enumerate(drawn)]
+    numbers = rule(rule_types.INTEGRITY, data.draw(st.sampled_from(("0", "1", "2.5"))), for_seconds=10 * len(drawn))
+    core = core_with(*named, numbers, settle_ms=SETTLE_MS)
+    life = data.draw(lives(*ORDINARY, *ORDINARY, *NUMBERING, waits_ms=WAITS_MS, max_size=30))
+    when_needed, always = ProjectState(core, PROJECT), ProjectState(core, PROJECT)
+    for event in data.draw(arrivals(life).flatmap(with_resends)):
+        always.needs_evaluation = True
+        assert step(core, when_needed, event) == step(core, always, event)
+        assert when_needed.alerts == always.alerts
+    until_ms = when_needed.now_ms + 1_000_000
+    assert advance(core, when_needed, until_ms) == advance(core, always, until_ms)
+    assert canonical(when_needed) == canonical(always)
 
 
 def _others(one: Rule) -> dict[str, object]:
