@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { titleWith } from "~/app/badge";
+import { windowTitle } from "~/app/badge";
 import { letterOf, type Pressed } from "~/app/keyboard";
 import { waitsFor } from "~/app/refresh";
 import { matcherText, parseMatchers } from "~/logic/matchers";
@@ -23,8 +23,16 @@ test("the refresh waits for a hidden page, an open dialog and selected text, and
   expect(waitsFor(30, page(false, false, ""))).toBeNull();
 });
 
-test("the title counts firing alerts", () => {
-  expect([titleWith(0, "Episodes"), titleWith(3, "Episodes"), titleWith(1000, "Episodes")]).toEqual(["Episodes", "(3) Episodes", "(99+) Episodes"]);
+test("the title counts firing alerts and names the page, the particular first, in the language of the page", () => {
+  const title = (firing: number, address: string) => windowTitle(firing, { pathname: address.split("?")[0] ?? "", search: address.split("?")[1] ?? "" }, t);
+  words.language = "en";
+  expect([title(0, "/"), title(3, "/alerts"), title(1000, "/alerts/dead-letters"), title(1, "/alert?key=slow:p%201"), title(0, "/project?id=<b>"), title(0, "/plan?id=7"), title(0, "/jobs/nothing"), title(0, "/x")]).toEqual([
+    "Overview · Episode numbering", "(3) Alerts · Episode numbering", "(99+) Dead letters · Alerts · Episode numbering", "(1) slow:p 1 · Alerts · Episode numbering",
+    "<b> · Integrity · Episode numbering", "7 · Repair plans · Episode numbering", "Jobs & audit · Episode numbering", "There is no such page · Episode numbering",
+  ]);
+  words.language = "ko";
+  expect([title(3, "/alerts"), title(0, "/jobs/audit")]).toEqual(["(3) 알림 · 에피소드 번호 모니터", "감사 · 작업·감사 · 에피소드 번호 모니터"]);
+  words.language = "en";
 });
 
 test("matchers are read as Alertmanager writes them, and written so that they read back", () => {

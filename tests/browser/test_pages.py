@@ -58,7 +58,7 @@ def test_the_overview_says_whether_it_is_healthy_what_is_wrong_and_what_to_do(sy
     expect(figures.nth(2)).to_contain_text(str(summary["total_gaps"] + summary["total_duplicates"]))
     first = page.locator(".need").first
     expect(first).to_contain_text("Critical")
-    expect(page).to_have_title(re.compile(r"^\(\d+\) Episode numbering$"))
+    expect(page).to_have_title(re.compile(r"^\(\d+\) Overview · Episode numbering$"))
     step = page.locator(".need", has_text="gaps or duplicates").first
     project = step.locator(".strong").inner_text()
     step.get_by_role("link", name="Inspect and repair").click()
@@ -115,6 +115,7 @@ def test_language_theme_and_zone_are_kept(system: System, open_page: Open) -> No
     page.get_by_role("button", name="UTC").click()
     page.reload()
     expect(page.get_by_role("link", name="개요")).to_be_visible()
+    expect(page).to_have_title(re.compile(r"^\(\d+\) 개요 · 에피소드 번호 모니터$"))
     assert page.evaluate("document.documentElement.dataset.mantineColorScheme") == "dark"
     assert page.evaluate("document.documentElement.lang") == "ko"
 

@@ -12,7 +12,7 @@ import { PageFailed } from "~/pages/NotFound";
 import { Guard } from "~/parts/Guard";
 import { Icon } from "~/parts/Icon";
 import { useTranslation } from "~/text";
-import { badge, titleWith } from "./badge";
+import { badge, windowTitle } from "./badge";
 import { Header } from "./Header";
 import { useKeyboard } from "./keyboard";
 import { useAgain } from "./refresh";
@@ -66,15 +66,15 @@ function Help({ close }: { close: () => void }) {
   );
 }
 
-function useBadge(): void {
+function useBadge(at: { pathname: string; search: string }): void {
   const { t } = useTranslation();
   const alerts = useQuery(reads.alerts()).data;
   const firing = alerts?.alerts.filter((alert) => alert.status === "firing");
   const critical = firing?.some((alert) => alert.severity === "critical") ?? false;
-  useEffect(() => {
-    document.title = titleWith(firing?.length ?? 0, t("title"));
-    badge(firing?.length ?? 0, critical);
-  }, [firing?.length, critical, t]);
+  const many = firing?.length ?? 0;
+  const title = windowTitle(many, at, t);
+  useEffect(() => void (document.title = title), [title]);
+  useEffect(() => badge(many, critical), [many, critical]);
 }
 
 export function Shell() {
@@ -83,7 +83,7 @@ export function Shell() {
   const { again } = useAgain();
   const { pathname, search } = useLocation();
   useKeyboard(useMemo(() => ({ help: () => setHelps(true), again }), [again]));
-  useBadge();
+  useBadge({ pathname, search });
   useStream();
   const seen = useRef(pathname); // a person may have scrolled before the page took its first view over
   useEffect(() => {

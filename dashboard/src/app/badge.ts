@@ -1,8 +1,28 @@
-// The number of firing alerts in the window's title and icon.
+// What the window's title names: how many alerts fire, and the page. The number is in the icon too.
+
+import { hasText, t as translate, type TextKey } from "~/text";
 
 const MOST = 99;
 
-export const titleWith = (firing: number, title: string): string => (firing ? `(${firing > MOST ? `${MOST}+` : firing}) ${title}` : title);
+/** What has an id of its own, and the list it is from. */
+const ONE: Record<string, TextKey> = { alert: "tab.alerts", project: "tab.integrity", plan: "integrity.repairs" };
+
+/** What is at an address, the particular first: tabs of a browser are narrow. */
+function names(pathname: string, search: string, t: typeof translate): string[] {
+  const [page = "", section = ""] = pathname.slice(1).split("/");
+  const list = ONE[page];
+  if (list) {
+    const given = new URLSearchParams(search);
+    return [given.get("key") ?? given.get("id") ?? "", t(list)];
+  }
+  const [tab, part] = [`tab.${page || "overview"}`, `${page}.${section}`];
+  return hasText(tab) ? [...(section && hasText(part) ? [t(part)] : []), t(tab)] : [t("missing.title")];
+}
+
+export function windowTitle(firing: number, { pathname, search }: { pathname: string; search: string }, t: typeof translate): string {
+  const title = [...names(pathname, search, t), t("title")].filter(Boolean).join(" · ");
+  return firing ? `(${firing > MOST ? `${MOST}+` : firing}) ${title}` : title;
+}
 
 export function badge(firing: number, critical: boolean): void {
   const link = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
