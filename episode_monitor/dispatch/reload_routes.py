@@ -13,6 +13,7 @@ from episode_monitor.settings.settings import SettingsError
 from episode_monitor.settings.yaml_reading import FileError
 from episode_monitor.web.answers import done
 from episode_monitor.web.mutations import CheckBody, audited, read_body
+from episode_monitor.web.parameters import REFUSED_IN_LANGUAGE
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import returns, takes
 from episode_monitor.web.security import actor_of
@@ -23,7 +24,8 @@ def reload_router(files: Files, fleet: Asks, url: str) -> APIRouter:
     """For `create_web_app(extra_routers=[...])`. `url`: where this worker is."""
     router = APIRouter(prefix="/monitoring/episodes/rules", tags=["rules"])
 
-    @router.post("/reload", responses=returns(Reloaded, mutation=True), openapi_extra=takes(CheckBody, required=False))
+    @router.post("/reload", responses=returns(Reloaded, mutation=True), openapi_extra=takes(CheckBody, required=False),
+                 dependencies=REFUSED_IN_LANGUAGE)  # fmt: skip
     async def reload(request: Request) -> Response:
         """Read the rules, the alerting and the on-call file again, on all workers. A file with a fault is refused
         as a whole (422, with its line), and what was in force still is."""

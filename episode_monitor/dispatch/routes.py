@@ -21,7 +21,7 @@ from episode_monitor.web.answers import answer, done
 from episode_monitor.web.exports import EXPORTED, MOST_ROWS, ExportFormat, export_rows
 from episode_monitor.web.idempotency import REPLAY, id_of_creation
 from episode_monitor.web.mutations import audited, read_body
-from episode_monitor.web.parameters import By, Clean, Cursor, Limit
+from episode_monitor.web.parameters import REFUSED_IN_LANGUAGE, By, Clean, Cursor, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import returns, takes
@@ -65,7 +65,7 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
         rows = [msgspec.to_builtins(silence_view(each, now_ms)) for each in found]
         return export_rows(request, kind, "silences", _COLUMNS, rows)
 
-    @router.post("", status_code=201, responses=_SET, openapi_extra=_BODY)
+    @router.post("", status_code=201, responses=_SET, openapi_extra=_BODY, dependencies=REFUSED_IN_LANGUAGE)
     async def create_silence(request: Request) -> Response:
         """Silence the alerts that all matchers fit; they stay visible."""
         silence_id, is_there = id_of_creation(request, desk.state().silences)
@@ -73,7 +73,8 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
             return done(_view(desk, silence_id), 201, REPLAY)
         return await _set(request, desk, silence_id, "silence.create", 201)
 
-    @router.post("/preview", responses=returns(SilencePreview, mutation=True), openapi_extra=_PREVIEW)
+    @router.post("/preview", responses=returns(SilencePreview, mutation=True), openapi_extra=_PREVIEW,
+                 dependencies=REFUSED_IN_LANGUAGE)  # fmt: skip
     async def preview(request: Request) -> Response:
         """The alerts that these matchers fit now; nothing is changed."""
         found = hidden(desk.state(), (await read_body(request, PreviewBody)).parsed())
@@ -88,7 +89,7 @@ def silence_router(desk: DispatchDesk) -> APIRouter:
 
         return await answer(request, found)
 
-    @router.put("/{silence_id}", responses=_SET, openapi_extra=_BODY)
+    @router.put("/{silence_id}", responses=_SET, openapi_extra=_BODY, dependencies=REFUSED_IN_LANGUAGE)
     async def change_silence(request: Request, silence_id: SilenceId) -> Response:
         """Replace a silence; its id stays."""
         _view(desk, silence_id)

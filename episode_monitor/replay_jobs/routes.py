@@ -20,7 +20,7 @@ from episode_monitor.web.context import context_of
 from episode_monitor.web.costly import TOO_OFTEN, spend
 from episode_monitor.web.korean import with_spoken
 from episode_monitor.web.mutations import CheckBody, audited, read_body
-from episode_monitor.web.parameters import By, Clean, InLanguage, Limit
+from episode_monitor.web.parameters import REFUSED_IN_LANGUAGE, By, Clean, InLanguage, Limit
 from episode_monitor.web.paths import Whole
 from episode_monitor.web.problems import Problem
 from episode_monitor.web.schemas import Responses, reference, returns, takes
@@ -68,7 +68,8 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
     """For `create_web_app(extra_routers=[...])`. `find_jobs` raises NotAvailable where there are none."""
     router = APIRouter(prefix="/monitoring/episodes", tags=["replays"])
 
-    @router.post("/replays", status_code=202, responses=_begun(), openapi_extra=takes(ReplayBody, required=False))
+    @router.post("/replays", status_code=202, responses=_begun(), openapi_extra=takes(ReplayBody, required=False),
+                 dependencies=REFUSED_IN_LANGUAGE)  # fmt: skip
     async def start_replay(request: Request) -> Response:
         """Process events again, as `replay` does, in a process of its own: 202 with the job.
 
@@ -82,7 +83,8 @@ def replay_router(find_jobs: Callable[[], Jobs], requests: Requests) -> APIRoute
 
     tried = takes(BacktestBody, required=True)
 
-    @router.post("/rules/backtest", status_code=202, responses=_begun(), openapi_extra=tried)
+    @router.post("/rules/backtest", status_code=202, responses=_begun(), openapi_extra=tried,
+                 dependencies=REFUSED_IN_LANGUAGE)  # fmt: skip
     async def start_backtest(request: Request) -> Response:
         """Show how often and how long these rules would have fired, as `rules backtest` does: 202 with the job.
 

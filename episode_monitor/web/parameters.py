@@ -4,7 +4,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query, Request
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
@@ -81,4 +81,11 @@ def range_ms(since: datetime | None, until: datetime | None, names: tuple[str, s
 
 
 InLanguage = Annotated[Language, Query(description="The language of titles and sentences: en or ko.")]
+
+
+def _refused_in(request: Request, language: InLanguage = Language.EN) -> None:
+    request.state.language = language
+
+
+REFUSED_IN_LANGUAGE = [Depends(_refused_in)]  # of a route whose refusals name what is wrong in what was sent
 By = Annotated[str, Query(max_length=200, description="Your name, for the audit; default: the caller's role."), Clean]

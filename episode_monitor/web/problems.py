@@ -14,7 +14,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from alert_sinks.texts.catalogue import Language
 from episode_monitor.fleet.errors import InvalidQuery, NotAvailable, Recovering, Refused, Unreachable, ViewError
+from episode_monitor.web.korean_refusals import refusal_in_korean
 from episode_monitor.web.paths import whole
 from episode_monitor.web.schemas import PLAIN_JSON, PROBLEM_JSON
 
@@ -73,10 +75,21 @@ def install(app: FastAPI, kafka_trouble: Callable[[], str]) -> None:
         problem, trouble = to_problem(error), kafka_trouble()
         if trouble and problem.code == "recovering":
             problem.detail = f"{trouble} This worker waits for that."
+        if getattr(request.state, "language", None) is Language.KO:
+            problem = _in_korean(problem)
         return problem.response(whole(request.scope["path"]))
 
     for kind in (Problem, ViewError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, answer)
+
+
+def _in_korean(problem: Problem) -> Problem:
+    extra = dict(problem.extra)
+    if "errors" in extra:
+        extra["errors"] = [each | {"detail": refusal_in_korean(each["detail"])} for each in extra["errors"]]
+    return Problem(
+        problem.status, problem.code, refusal_in_korean(problem.detail), headers=problem.headers, extra=extra
+    )
 
 
 def to_problem(error: Exception) -> Problem:

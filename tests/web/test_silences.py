@@ -66,3 +66,15 @@ async def test_who_ended_a_silence_is_in_the_audit_by_name(connect: Connect, aud
     ended = await client.delete(f"{ROOT}/{made.json()['id']}", params={"by": " lee "})
     assert (ended.status_code, ended.json()["state"]) == (200, "expired")
     assert [(entry.who, entry.what) for entry in audit] == [("kim", "silence.create"), ("lee", "silence.expire")]
+
+
+async def test_a_matcher_that_is_not_valid_is_refused_in_the_language_that_was_asked_for(connect: Connect) -> None:
+    client = served(connect, "0:00 p1 fires warning")
+    body = {"by": "kim", "matchers": [{"name": "project_id", "value": "[", "operator": "=~"}], "minutes": 60}
+    english = (await client.post(ROOT, json=body)).json()
+    assert english["detail"].startswith("matchers: The regex `[` is not valid RE2")
+    for path in (ROOT, f"{ROOT}/preview"):
+        korean = (await client.post(path, json=body, params={"language": "ko"})).json()
+        assert (korean["status"], korean["code"]) == (422, "invalid_matchers")
+        assert korean["detail"].startswith("matchers: 정규식 `[`은(는) RE2 문법에 맞지 않습니다(원문: ")
+        assert korean["errors"][0]["detail"] == korean["detail"].removeprefix("matchers: ")

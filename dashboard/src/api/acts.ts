@@ -12,9 +12,9 @@ type Shapes = components["schemas"];
 export const acts = {
   alert: (verb: AlertVerb, alert_key: string, body: { by: string; comment: string; minutes?: number }, headers: Headers) =>
     ok(api.POST(`${ROOT}/alerts/{alert_key}/${verb}`, { params: { path: { alert_key } }, body, headers })),
-  silence: (body: Shapes["SilenceBody"], headers: Headers) => ok(api.POST(`${ROOT}/silences`, { body, headers })),
+  silence: (body: Shapes["SilenceBody"], headers: Headers) => ok(api.POST(`${ROOT}/silences`, { params: { query: { language: speaks() } }, body, headers })),
   changeSilence: (silence_id: string, body: Shapes["SilenceBody"], headers: Headers) =>
-    ok(api.PUT(`${ROOT}/silences/{silence_id}`, { params: { path: { silence_id } }, body, headers })),
+    ok(api.PUT(`${ROOT}/silences/{silence_id}`, { params: { path: { silence_id }, query: { language: speaks() } }, body, headers })),
   expireSilence: (silence_id: string, by: string, headers: Headers) => ok(api.DELETE(`${ROOT}/silences/{silence_id}`, { params: { path: { silence_id }, query: { by } }, headers })),
   override: (body: Shapes["OverrideBody"], headers: Headers) => ok(api.POST(`${ROOT}/oncall/overrides`, { body, headers })),
   removeOverride: (override_id: string, by: string, headers: Headers) =>
@@ -22,11 +22,11 @@ export const acts = {
   letter: (verb: "retry" | "discard", letter_id: string, body: { by: string; comment: string }, headers: Headers) =>
     ok(api.POST(`${ROOT}/dead-letters/{letter_id}/${verb}`, { params: { path: { letter_id }, query: { language: speaks() } }, body, headers })),
   tryReceiver: (name: string, by: string, headers: Headers) => ok(api.POST(`${ROOT}/receivers/{name}/test`, { params: { path: { name }, query: { language: speaks() } }, body: { by }, headers })),
-  reloadRules: (by: string, headers: Headers) => ok(api.POST(`${ROOT}/rules/reload`, { body: { by }, headers })),
-  backtest: (body: Shapes["BacktestBody"], headers: Headers) => ok(api.POST(`${ROOT}/rules/backtest`, { body, headers })),
+  reloadRules: (by: string, headers: Headers) => ok(api.POST(`${ROOT}/rules/reload`, { params: { query: { language: speaks() } }, body: { by }, headers })),
+  backtest: (body: Shapes["BacktestBody"], headers: Headers) => ok(api.POST(`${ROOT}/rules/backtest`, { params: { query: { language: speaks() } }, body, headers })),
   check: (deep_check: boolean, by: string, headers: Headers) => ok(api.POST(`${ROOT}/jobs/integrity/run-check`, { params: { query: { deep_check } }, body: { by }, headers })),
   cancelJob: (job_id: string, by: string, headers: Headers) => ok(api.POST(`${ROOT}/jobs/{job_id}/cancel`, { params: { path: { job_id } }, body: { by }, headers })),
-  replay: (body: Shapes["ReplayBody"], headers: Headers) => ok(api.POST(`${ROOT}/replays`, { body, headers })),
+  replay: (body: Shapes["ReplayBody"], headers: Headers) => ok(api.POST(`${ROOT}/replays`, { params: { query: { language: speaks() } }, body, headers })),
   cancelReplay: (job_id: string, by: string, headers: Headers) =>
     ok(api.POST(`${ROOT}/replays/{job_id}/cancel`, { params: { path: { job_id } }, body: { by }, headers })),
   waive: (project_id: string, finding_id: string, body: { by: string; reason: string; minutes: number }, headers: Headers) =>

@@ -8241,7 +8241,10 @@ export interface operations {
     };
     start_replay: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: {
                 /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
                 "Idempotency-Key"?: string;
@@ -8657,7 +8660,10 @@ export interface operations {
     };
     start_backtest: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: {
                 /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
                 "Idempotency-Key"?: string;
@@ -8758,7 +8764,10 @@ export interface operations {
     };
     reload: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: {
                 /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
                 "Idempotency-Key"?: string;
@@ -8904,7 +8913,10 @@ export interface operations {
     };
     create_silence: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: {
                 /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
                 "Idempotency-Key"?: string;
@@ -9069,7 +9081,10 @@ export interface operations {
     };
     preview: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: {
                 /** @description A text of your choice, new for each change: sent again within a day with the same request, it gets the first answer and the change is not made twice. With another request: 422; before the first answer: 409. */
                 "Idempotency-Key"?: string;
@@ -9229,7 +9244,10 @@ export interface operations {
     };
     change_silence: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The language of titles and sentences: en or ko. */
+                language?: components["schemas"]["Language"];
+            };
             header?: never;
             path: {
                 /** @description The silence's id. */

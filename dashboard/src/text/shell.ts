@@ -72,6 +72,7 @@ export const SHELL = {
   "problem.plan_busy": ["Someone else is working on this plan", "다른 사람이 이 계획을 처리하고 있습니다"],
   "problem.invalid_from": ["The range is not valid", "범위가 잘못되었습니다"],
   "problem.invalid_to": ["The range is not valid", "범위가 잘못되었습니다"],
+  "problem.invalid_file": ["This file cannot be used: what was in force still is", "사용할 수 없는 파일이라 이전 설정이 계속 적용됩니다"],
   "problem.invalid_rules_yaml": ["These rules cannot be used", "사용할 수 없는 규칙입니다"],
   "problem.too_many_jobs": ["Too many jobs wait", "대기 중인 작업이 너무 많습니다"],
   "problem.request_in_flight": ["It is still being carried out", "아직 처리 중입니다"],

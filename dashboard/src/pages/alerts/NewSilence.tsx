@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useDeferredValue, useState } from "react";
 import { acts } from "~/api/acts";
 import { ok, within, api } from "~/api/client";
+import { speaks } from "~/api/reads";
 import { headersWith, token } from "~/app/actor";
 import type { components } from "~/api/schema";
 import type { Matcher, Silence } from "~/api/types";
@@ -22,7 +23,7 @@ function Preview({ matchers }: { matchers: Matcher[] }) {
   const preview = useQuery({
     queryKey: ["preview", matchers],
     enabled: matchers.length > 0,
-    queryFn: ({ signal }) => ok(api.POST("/monitoring/episodes/silences/preview", { body: { by: "", matchers }, headers: headersWith(token()), signal: within(signal) })),
+    queryFn: ({ signal }) => ok(api.POST("/monitoring/episodes/silences/preview", { params: { query: { language: speaks() } }, body: { by: "", matchers }, headers: headersWith(token()), signal: within(signal) })),
   });
   if (!matchers.length) return <p className="note">{t("silence.preview.empty")}</p>;
   if (preview.error) return <Failed error={preview.error} />;
