@@ -117,7 +117,7 @@ export function Header({ help }: { help: () => void }) {
     <header className="top">
       <div className="top-line">
         <Link to="/" className="brand" aria-label={t("title")}>
-          <img src="./static/favicon.svg" width="20" height="20" alt="" />
+          <span className="logo" />
           <span className="brand-word">{t("title")}</span>
         </Link>
         <Tabs />

@@ -24,8 +24,7 @@ const label = ({ label: long, short, count }: Tab, language: Language) => [
 
 export function frame(language: Language, hash: string): HTMLElement[] {
   const title = say(language, "title");
-  const picture = element("img", { src: "./static/favicon.svg", width: "20", height: "20", alt: "" });
-  const brand = element("a", { class: "brand", href: "#/", "aria-label": title }, picture, element("span", { class: "brand-word" }, title));
+  const brand = element("a", { class: "brand", href: "#/", "aria-label": title }, element("span", { class: "logo" }), element("span", { class: "brand-word" }, title));
   const line = element("div", { class: "top-line" }, brand, tabBar({}, language, hash), element("div", { class: "tools" }));
   return [
     element("header", { class: "top" }, line),
