@@ -7,6 +7,7 @@ from models.event import RetryReason
 from streams.base import packed_counts
 from streams.base.ids import unpack_id
 from streams.project.project_state import ProjectState
+from streams.rates.windows import Window, place_of
 
 Answers = dict[str, object]
 
@@ -25,10 +26,15 @@ def counts(operations: int) -> dict[str, int]:
     }
 
 
+def window_counts(window: Window) -> dict[str, int]:
+    """The same of a rule's window."""
+    return counts(sum(int(window.field(place_of(shift))) << shift for shift in packed_counts.FIELDS))
+
+
 def what_the_core_counts(state: ProjectState) -> Answers:
     """Everything about operations."""
     return {
-        "windows": {w.length_seconds: counts(w.total) for w in state.series.windows},
+        "windows": {w.length_seconds: window_counts(w) for w in state.series.windows},
         "totals": counts(state.totals),
         "days": {date.fromordinal(day).isoformat(): counts(total) for day, total in state.days.items() if total},
         "conflicts": state.conflicts_total,

@@ -19,8 +19,8 @@ MODULES = {
     "streams/partition": "checkpointer deadline_queue partition project_index state_cache",
     "streams/project": "body_writer numbering_codec project_state rule_evaluator state_codec step",
     "streams/rates": (
-        "busy_seconds days dedup_window operation_series operations packed_operation pane_codec panes past_windows "
-        "totals windows"
+        "busy_seconds days dedup_window leaving operation_series operations packed_operation pane_codec panes "
+        "past_windows totals windows"
     ),
 }
 # Left out: those that define message structs, which are C already, and those that no single event passes through.

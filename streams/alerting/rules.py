@@ -78,8 +78,8 @@ class RuleSet:
     stand apart in `fleet`."""
 
     __slots__ = (
-        "by_id", "cusum_of", "findings_of", "fingerprint", "fleet", "latency_limits", "of_projects", "packed", "rate_of",
-        "versions", "watched_anywhere", "window_lengths",
+        "by_id", "cusum_of", "findings_of", "fingerprint", "fleet", "latency_limits", "of_projects", "packed",
+        "rate_of", "versions", "watched_anywhere", "window_lengths",
     )  # fmt: skip
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:

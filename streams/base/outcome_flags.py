@@ -17,6 +17,7 @@ TIMED: Final = 4
 SAID_CONFLICT: Final = 8
 SLOW: Final[tuple[int, ...]] = (16, 32, 64, 128)  # slower than the i-th latency limit
 OPEN: Final = 256  # no ending yet, only conflicts
+CONFLICTED_KINDS: Final = SAID_CONFLICT | OPEN  # flags of what counts as conflicted
 KIND_BITS: Final = 9
 KIND_MASK: Final = (1 << KIND_BITS) - 1
 DURATION_BITS: Final = 44  # MAX_DURATION_US fits
@@ -61,7 +62,22 @@ def watched(fields: int) -> int:
 
 
 @mypyc_attr(acyclic=True, allow_interpreted_subclasses=False)
-class Sums:
+class OperationCounts:
+    """Takes operations one by one or as a tally. A base class, not a protocol: compiled code calls it as C."""
+
+    __slots__ = ()
+
+    def add(self, kind: i64, duration_us: i64, sign: i64) -> None:
+        """Count (+1) or take back (-1) one operation."""
+        raise NotImplementedError
+
+    def add_tally(self, tally: int, sign: i64) -> None:
+        """Count (+1) or take back (-1) the operations of a tally."""
+        raise NotImplementedError
+
+
+@mypyc_attr(acyclic=True, allow_interpreted_subclasses=False)
+class Sums(OperationCounts):
     """A tally in parts: clean operations, the sum of their durations, and all else as a tally.
 
     Only `total` has a meaning of its own: what was added in one part may have been taken out of another.
@@ -83,6 +99,10 @@ class Sums:
             self.rest += tally_of(kind, duration_us)
         else:
             self.rest -= tally_of(kind, duration_us)
+
+    def add_tally(self, tally: int, sign: i64) -> None:
+        """Count (+1) or take back (-1) the operations of a tally."""
+        self.rest += int(sign) * tally
 
     @property
     def total(self) -> int:

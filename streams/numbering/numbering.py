@@ -54,7 +54,7 @@ class Numbering(NumberState):
             return
         anomalies, episodes = self.anomalies, self.episodes
         if (
-            not current and number - self.peak == 1 and not anomalies.moves and not anomalies.aside
+            not current and number - self.peak == 1 and not anomalies.aside and episode not in anomalies.moves
             and self.base is not None and episodes.count < self.rules.max_episodes
         ):  # fmt: skip
             self.peak = number

@@ -109,7 +109,8 @@ class Partition:
         if offset > totals.applied:  # else a crash came after the totals were stored and before the project was
             shared, totals.applied = totals, offset
         numbering, deadline_before, newest_ms = state.numbering, state.deadline_ms, state.newest_ms
-        episodes = numbering.episodes.count
+        episodes, before = numbering.episodes.count, numbering.anomalies
+        gaps, duplicates = before.open_gaps.count, len(before.open_duplicates)
         emits = step(self.core, state, event, shared, at_ms)
         deadline_ms = state.deadline_ms
         state.applied = offset
@@ -121,7 +122,8 @@ class Partition:
         if emits:
             self.emits.extend(emits)
         self.index.episodes += numbering.episodes.count - episodes
-        if emits or state.alerts or not numbering.is_calm:
+        anomalies = numbering.anomalies
+        if emits or gaps != anomalies.open_gaps.count or duplicates != len(anomalies.open_duplicates):
             self.index.changed(state)
         if deadline_ms is not None:
             if deadline_ms != deadline_before:
@@ -225,6 +227,8 @@ class Partition:
             if stored is None:
                 return None
             state = self._decode(project_id, stored)
+            if not state.alerts and project_id in self.index.alerting:
+                self.index.changed(state)  # the rules of its alerts are gone
         self._cache.put(state)
         return state
 

@@ -21,11 +21,10 @@ def evaluate(core: Core, state: ProjectState, at_ms: int, emits: list[Alert], tr
     """Judge every rule at an event time; the transitions go to `emits`."""
     state.watchful = False
     check = 0
-    totals = state.series.totals()
     for rate in core.rates:
-        if rate.rule_id not in state.alerts and not totals[rate.window_index] & rate.bad_mask:
+        if rate.rule_id not in state.alerts and not rate.has_bad(state.series):
             continue  # content, and only an event can change that
-        verdict = rate.judged_on(totals)
+        verdict = rate.judged(state.series)
         if verdict.crossed or rate.rule_id in state.alerts:
             _keep(core, state, core.rules.by_id[rate.rule_id], verdict, at_ms, emits, trace)
         is_active = rate.rule_id in state.alerts
@@ -50,10 +49,9 @@ def is_steady(core: Core, state: ProjectState) -> bool:
     taken back, and nothing is due. Nearly always, which makes events of troubled projects as cheap as others."""
     if core.cusums:
         return False  # a score follows the clock
-    totals = state.series.totals()
     for rate in core.rates:
         memory = state.alerts.get(rate.rule_id)
-        if rate.is_crossed(totals) != (memory is not None and not memory.calm_since_ms):
+        if rate.is_crossed(state.series) != (memory is not None and not memory.calm_since_ms):
             return False
     if not core.findings:
         return True

@@ -6,7 +6,7 @@ A window `(T - W, T]` is kept as a running sum: an operation is added once and l
 from mypy_extensions import i64, mypyc_attr
 
 from streams.base import packed_counts
-from streams.base.outcome_flags import CLEAN, LONG_US, Sums, tally_of
+from streams.base.outcome_flags import Sums
 from streams.base.sketch import Sketch, merge
 from streams.rates import pane_codec
 from streams.rates.panes import Pane
@@ -42,10 +42,6 @@ class OperationSeries:
         self._last_minute: i64 = -1  # the one last added to, and its pane: events come mostly in order
         self._last = _NONE
 
-    def totals(self) -> list[int]:
-        """The tallies of all windows, in the order of their lengths."""
-        return [window.total for window in self.windows]
-
     def add(self, second: i64, kind: i64, duration_us: i64) -> None:
         """Count one operation at an epoch second."""
         minute: i64 = second // 60
@@ -62,15 +58,9 @@ class OperationSeries:
             self._last.add(second - minute * 60, kind, duration_us)
         else:
             self._last.add_total(kind, duration_us, +1)
-        clean = kind == CLEAN and duration_us < LONG_US  # `Sums.add` taken out of the loop
-        operation = 0 if clean else tally_of(kind, duration_us)
         for window in self.windows:
             if second > window.tail:
-                if clean:
-                    window.clean += 1
-                    window.clean_us += duration_us
-                else:
-                    window.rest += operation
+                window.add(kind, duration_us, +1)
                 if second < window.oldest:
                     window.oldest = second
 
@@ -162,7 +152,7 @@ class OperationSeries:
 
     def _slide(self, window: Window, tail: i64) -> None:
         if tail - window.tail > _STEPWISE:
-            if not window.is_empty:
+            if window.attempted:
                 self._sum_after(window, tail)
         else:
             second: i64 = max(window.tail + 1, window.oldest)
@@ -178,10 +168,8 @@ class OperationSeries:
         window.clear()
         for minute, pane in self.minutes.items():
             first: i64 = minute * 60
-            if first > tail:
-                window.rest += pane.total
-            elif first + 59 > tail:
-                pane.put(window, tail - first + 1, 59, +1)
+            if first + 59 > tail:
+                pane.put(window, max(tail - first + 1, 0), 59, +1)
 
     def _turned(self, since: i64, now: i64, age: i64) -> list[int]:
         """The minutes that came to be so many minutes old after minute `since`."""
@@ -189,53 +177,6 @@ class OperationSeries:
         if last - first < len(self.minutes):
             return [minute for minute in range(first, last + 1) if minute in self.minutes]
         return [minute for minute in self.minutes if first <= minute <= last]
-
-    def next_to_leave(self, window: Window) -> int:
-        """The epoch second at which the oldest operation of a window that is not empty leaves it."""
-        second: i64 = max(window.oldest, window.tail + 1)
-        while second <= self.now_second:
-            first: i64 = second // 60 * 60
-            pane = self.minutes.get(int(second // 60))
-            found: i64 = 60 if pane is None else pane.next_second(second - first)
-            second = first + found
-            if found < 60:
-                break
-        window.oldest = second
-        return int(second + window.length_seconds)
-
-    def next_bad_to_leave(self, window: Window, flags: i64, mask: int) -> int:
-        """No operation whose kind has one of these flags leaves the window before this epoch second; `mask` has their
-        fields of a tally."""
-        second: i64 = max(window.oldest, window.tail + 1)
-        while second <= self.now_second:
-            first: i64 = second // 60 * 60
-            pane = self.minutes.get(int(second // 60))
-            found: i64 = 60 if pane is None else pane.next_bad_second(second - first, flags, mask)
-            second = first + found
-            if found < 60:
-                break
-        return int(second + window.length_seconds)
-
-    def earliest_after_leaving(self, window: Window, shift: int, count: int) -> int:
-        """No earlier than this epoch second have `count` operations (ended or attempted ones, as `shift` says) left
-        the window.
-
-        A lower bound from whole minutes; at least the next second at which anything leaves.
-        """
-        soonest = self.next_to_leave(window)
-        first, last = int(window.tail + 1) // 60, int(self.now_second) // 60
-        if last - first < len(self.minutes):
-            minutes = list(range(first, last + 1))
-        else:
-            minutes = sorted(minute for minute in self.minutes if minute >= first)
-        left = 0
-        for minute in minutes:
-            pane = self.minutes.get(minute)
-            if pane is not None:
-                left += pane.count_of(shift)
-                if left >= count:
-                    return max(soonest, minute * 60 + int(window.length_seconds))
-        return soonest
 
     def rebuild_windows(self, minute: i64) -> None:
         """Make the running sums from the panes, as after decoding; `minute` is that of the newest event."""
@@ -252,9 +193,7 @@ class OperationSeries:
         for pane in (*self.minutes.values(), *self.hours.values()):
             pane.forget(slow)
         for window in self.windows:
-            total = window.total & ~slow
-            window.clear()
-            window.rest = total
+            window.forget_slow()
 
     def between(self, after: int, until: int) -> tuple[int, Sketch]:
         """Tally and latency sketch of the epoch seconds in `(after, until]`.

@@ -11,7 +11,7 @@ from librt.vecs import append, pop, vec
 from mypy_extensions import i64, mypyc_attr
 
 from streams.base import packed_counts
-from streams.base.outcome_flags import OPEN, Sums, bin_if_timed, tally_of
+from streams.base.outcome_flags import OperationCounts, Sums, bin_if_timed, tally_of
 from streams.base.sketch import Sketch
 from streams.rates.busy_seconds import Seconds
 from streams.rates.packed_operation import bin_in, duration_of, entry_of, kind_of, second_of, tally_in
@@ -162,7 +162,7 @@ class Pane:
                 return 0
         return found
 
-    def put(self, sums: Sums, first: i64, last: i64, sign: i64) -> None:
+    def put(self, sums: OperationCounts, first: i64, last: i64, sign: i64) -> None:
         """Add (+1) or subtract (-1) what these seconds hold; a minute whose seconds were dropped is in its first."""
         for entry in self.entries:
             second: i64 = second_of(entry)
@@ -173,9 +173,9 @@ class Pane:
         folded = self.folded
         if folded is not None:
             if folded.counts:
-                sums.rest += int(sign) * folded.between(first, last)
+                sums.add_tally(folded.between(first, last), sign)
             elif first == 0 and not self.has_seconds:
-                sums.rest += int(sign) * folded.total
+                sums.add_tally(folded.total, sign)
 
     @property
     def is_empty(self) -> bool:
@@ -190,14 +190,13 @@ class Pane:
             sums.add(kind_of(entry), duration_of(entry), 1)
         return sums.total if self.folded is None else sums.total + self.folded.total
 
-    def count_of(self, shift: int) -> int:
-        """One count of `total`, ended or attempted operations."""
+    @property
+    def attempted(self) -> i64:
+        """How many operations."""
         count: i64 = len(self.entries)
-        if shift != packed_counts.ATTEMPTED:
-            for entry in self.entries:
-                if kind_of(entry) & OPEN:
-                    count -= 1
-        return int(count) if self.folded is None else int(count) + packed_counts.field(self.folded.total, shift)
+        if self.folded is not None:
+            count += packed_counts.field(self.folded.total, packed_counts.ATTEMPTED)
+        return count
 
     @property
     def sketch(self) -> Sketch:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from faults.facts import counts
+from faults.facts import window_counts
 from models.alert import Alert, Severity
 from models.event import Event, EventType
 from streams.alerting import rule_types
@@ -145,8 +145,8 @@ class Driven:
     def window(self, minutes: int) -> dict[str, int]:
         """The counts of a rule's window as it stands."""
         length = minutes * 60
-        total = next(w.total for w in self.state.series.windows if w.length_seconds == length)
-        return counts(total)
+        window = next(w for w in self.state.series.windows if w.length_seconds == length)
+        return window_counts(window)
 
 
 def told(alerts: list[Alert]) -> list[tuple[str, str, str, float]]:

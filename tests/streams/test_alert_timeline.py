@@ -11,8 +11,8 @@ from models.event import Event
 from streams.alerting import rule_types
 from streams.alerting.rule import Rule
 from streams.alerting.statistics import BurnRate
+from streams.project.fingerprint import facts
 from streams.project.project_state import ProjectState
-from streams.project.state_codec import canonical
 from streams.project.step import advance, step
 from tests.streams.driving import INTEGRITY, PROJECT, START_MS, core_with, examples, rule
 from tests.streams.lives import NUMBERING, ORDINARY, arrivals, lives, with_resends
@@ -109,7 +109,7 @@ def test_who_judges_only_when_he_must_tells_and_remembers_what_one_does_who_judg
         assert when_needed.alerts == always.alerts
     until_ms = when_needed.now_ms + 1_000_000
     assert advance(core, when_needed, until_ms) == advance(core, always, until_ms)
-    assert canonical(when_needed) == canonical(always)
+    assert facts(when_needed) == facts(always)
 
 
 def _others(one: Rule) -> dict[str, object]:

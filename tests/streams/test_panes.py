@@ -69,10 +69,12 @@ def test_operations_one_by_one_and_folded_are_written_alike_and_say_the_same(
         assert (pane.total, pane.seconds) == (by_second.total(), by_second)
         assert pane.sketch == bins
         assert pane.is_empty == (not counted)
-        for shift in (packed_counts.ATTEMPTED, packed_counts.ENDED):
-            assert pane.count_of(shift) == packed_counts.field(pane.total, shift)
+        assert pane.attempted == len(counted)
         for second in range(7):
             assert pane.next_second(second) == min((one for one in by_second if one >= second), default=60)
+            failed = packed_counts.mask(packed_counts.FAILED)
+            bad = (one for one, total in by_second.items() if one >= second and total & failed)
+            assert pane.next_bad_second(second, FAILED, failed) == min(bad, default=60)
             part = Sums()
             pane.put(part, second, 4, +1)
             assert part.total == sum(count for at, count in by_second.items() if second <= at <= 4)

@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.base import packed_counts
-from streams.base.outcome_flags import FAILED, TIMED
+from streams.base.outcome_flags import CLEAN, FAILED, OPEN, TIMED, tally_of
 from streams.base.packed_counts import rate_percentage
 from streams.base.sketch import Sketch, bin_of, merge, quantile_seconds
+from streams.rates.leaving import next_to_leave
 from streams.rates.operation_series import OperationSeries
+from streams.rates.windows import Window, place_of
 from tests.streams.driving import START_MS, examples
 
 START = START_MS // 1000
@@ -32,6 +34,16 @@ def counts_for(kind: int, microseconds: int) -> int:
 def bin_in(kind: int, microseconds: int) -> int | None:
     """Its bin."""
     return bin_of(microseconds) if kind & TIMED else None
+
+
+def counts_of(tally: int) -> list[int]:
+    """The counts of a tally, durations apart."""
+    return [packed_counts.field(tally, shift) for shift in packed_counts.FIELDS]
+
+
+def counts_in(window: Window) -> list[int]:
+    """The same of a window."""
+    return [int(window.field(place_of(shift))) for shift in packed_counts.FIELDS]
 
 
 operations = st.tuples(
@@ -68,9 +80,9 @@ def test_windows_hold_what_a_count_by_hand_holds_at_every_second(
         for window in series.windows:
             inside = [at for at, _, _ in counted if now - window.length_seconds < at <= now]
             if inside:
-                assert series.next_to_leave(window) == min(inside) + window.length_seconds
+                assert next_to_leave(series, window) == min(inside) + window.length_seconds
             by_hand = sum(counts_for(*told) for at, *told in counted if now - window.length_seconds < at <= now)
-            assert window.total == by_hand, (window.length_seconds, now - START)
+            assert counts_in(window) == counts_of(by_hand), (window.length_seconds, now - START)
             bins = [bin_in(*told) for at, *told in counted if now - window.length_seconds < at <= now]
             total, sketch = series.between(now - window.length_seconds, now)
             assert total == by_hand
@@ -139,15 +151,35 @@ def test_nothing_is_lost_when_seconds_become_minutes_and_minutes_hours(
         }
 
 
+def test_a_window_counts_every_kind_of_operation_as_its_tally_does() -> None:
+    for kind in range(OPEN + 1):
+        one_by_one, by_tally = Window(60), Window(60)
+        one_by_one.add(kind, 7, +1)
+        by_tally.add_tally(tally_of(kind, 7), +1)
+        assert counts_in(one_by_one) == counts_in(by_tally) == counts_of(tally_of(kind, 7))
+        assert (one_by_one.attempted, by_tally.attempted) == (1, 1)
+        one_by_one.add_tally(tally_of(kind, 7), -1)
+        assert not any(counts_in(one_by_one))
+        assert not one_by_one.attempted
+
+
+def test_counts_beside_rules_that_changed_their_latency_limits_stay() -> None:
+    window = Window(60)
+    window.add(TIMED | FAILED | 16, 7_000_000, +1)
+    window.add(CLEAN, 7, +1)
+    window.forget_slow()
+    assert counts_in(window) == [2, 2, 1, 0, 0, 2, 0, 0, 0, 0]
+
+
 def test_an_operation_leaves_exactly_when_its_second_is_as_old_as_the_window() -> None:
     series = OperationSeries((600,), 660, 25)
     series.advance(START + 30)
     series.add(START + 30, 0, 0)
     series.advance(START + 629)
-    assert series.windows[0].total == ONE
-    assert series.next_to_leave(series.windows[0]) == START + 630
+    assert counts_in(series.windows[0]) == counts_of(ONE)
+    assert next_to_leave(series, series.windows[0]) == START + 630
     series.advance(START + 630)
-    assert series.windows[0].total == 0
+    assert not any(counts_in(series.windows[0]))
 
 
 def test_a_second_with_more_than_eight_durations_keeps_its_counts_and_rounds_only_the_sketch_to_the_minute() -> None:

@@ -1,0 +1,66 @@
+"""When operations leave a window of a series: lower bounds, by which a rule knows when to look again."""
+
+from mypy_extensions import i64
+
+from streams.rates.operation_series import OperationSeries
+from streams.rates.windows import Window
+
+
+def next_to_leave(series: OperationSeries, window: Window) -> int:
+    """The epoch second at which the oldest operation of a window that is not empty leaves it."""
+    second: i64 = max(window.oldest, window.tail + 1)
+    while second <= series.now_second:
+        first: i64 = second // 60 * 60
+        pane = series.minutes.get(int(second // 60))
+        found: i64 = 60 if pane is None else pane.next_second(second - first)
+        second = first + found
+        if found < 60:
+            break
+    window.oldest = second
+    return int(second + window.length_seconds)
+
+
+def next_bad_to_leave(series: OperationSeries, window: Window, flags: i64, mask: int) -> int:
+    """No operation whose kind has one of these flags leaves the window before this epoch second; `mask` has their
+    fields of a tally."""
+    second: i64 = max(window.oldest, window.tail + 1)
+    while second <= series.now_second:
+        first: i64 = second // 60 * 60
+        pane = series.minutes.get(int(second // 60))
+        found: i64 = 60 if pane is None else pane.next_bad_second(second - first, flags, mask)
+        second = first + found
+        if found < 60:
+            break
+    return int(second + window.length_seconds)
+
+
+def earliest_after_leaving(series: OperationSeries, window: Window, count: i64) -> int:
+    """No earlier than this epoch second have `count` operations left the window.
+
+    A lower bound from whole minutes; at least the next second at which anything leaves.
+    """
+    soonest = next_to_leave(series, window)
+    last: i64 = series.now_second // 60
+    minute: i64 = _minute_of_nth(series, count, (window.tail + 1) // 60, last)
+    return soonest if minute > last else max(soonest, int(minute * 60 + window.length_seconds))
+
+
+def _minute_of_nth(series: OperationSeries, count: i64, first: i64, last: i64) -> i64:
+    """In which of these minutes the operation with this number, from 1, happened at the earliest; past the last
+    one: in none."""
+    if last - first >= len(series.minutes):
+        for known in sorted(series.minutes):
+            if first <= known <= last:
+                count -= series.minutes[known].attempted
+                if count <= 0:
+                    return known
+        return last + 1
+    minute: i64 = first
+    while minute <= last:
+        pane = series.minutes.get(int(minute))
+        if pane is not None:
+            count -= pane.attempted
+            if count <= 0:
+                break
+        minute += 1
+    return minute
