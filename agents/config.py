@@ -45,6 +45,7 @@ class AgentsConfig(msgspec.Struct, frozen=True, kw_only=True):
     events_partitions: int = 8  # where the topic has to be created
     topic_replication_factor: int | None = None  # of topics that have to be created; None: as the broker decides
     cached_projects: int = 20_000
+    state_memory_bytes: int = 2**32  # of stored values; the rest is in files of `state_dir`
     stalled_seconds: float = 30.0  # a backlog that does not move for so long ends the process
     audit: AuditConfig | None = None  # None: no audit checkpoints
     rules: Callable[[], frozenset[str]] | None = None  # ids of those in force; alerts of others end. None: of none

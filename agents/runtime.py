@@ -115,7 +115,8 @@ class Runtime:
         )  # fmt: skip
         options = EngineOptions(
             handover_seconds=HANDOVER_SHARE * config.rebalance_timeout_seconds, cached_projects=config.cached_projects,
-            backoff=hooks.backoff, on_all_live=spare_the_state, failpoint=hooks.failpoint,
+            backoff=hooks.backoff, on_all_live=spare_the_state, failpoint=hooks.failpoint, folder=config.state_dir,
+            state_memory_bytes=config.state_memory_bytes,
         )  # fmt: skip
         return Engine(config.topics.events, parts, options)
 

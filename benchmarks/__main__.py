@@ -20,6 +20,7 @@ from benchmarks import (
     open_page,
     query_latency,
     rig,
+    size,
     start_up,
     state_size,
     throughput,
@@ -32,7 +33,7 @@ from testbed.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
 QUICK = ("state", "client", "throughput", "latency")
-MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile", "audit", "page", "dashboard", "start")
+MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile", "audit", "page", "dashboard", "start", "size")
 
 
 def main() -> int:
@@ -43,6 +44,7 @@ def main() -> int:
     peers.add_options(parser)
     capacity_model.add_options(parser)
     dashboard.add_options(parser)
+    size.add_options(parser)
     options = parser.parse_args()
     os.environ["no_proxy"] = "*"  # all that is measured is on this machine
     unknown = set(options.measures) - set(MEASURES)
@@ -91,6 +93,8 @@ def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
         results["client_event_microseconds"] = _show("client", client_events.run())
     if "check" in wanted:
         results["deep_check"] = _show("check", check.run(options.check_projects, options.check_episodes))
+    if "size" in wanted:
+        results["size"] = _show("size", size.run(options))
     if "start" in wanted:
         results["start"] = _show("start", start_up.run(options.rounds))
     if "dashboard" in wanted:

@@ -108,7 +108,7 @@ async def owned_partition() -> Owned:
     options = AuditOptions(monitor_id="m", topic="audit", every_seconds=60, software="", now_ms=lambda: NOW_MS)
     audit = PartitionAudit(options, "events", 0, core, Allowance(0.005, 0.2, 30.0), lambda name: None)
     owned = Owned("events", 0, 1, core, 20_000, audit=audit)
-    await owned.recover({})
+    await owned.recover(owned.new_store())
     owned.begin_at(0, set())
     owned.phase = PartitionPhase.LIVE
     return owned

@@ -77,6 +77,7 @@ def agents_config(
         events_partitions=settings.events_partitions,
         topic_replication_factor=settings.topic_replication_factor,
         cached_projects=settings.cached_projects,
+        state_memory_bytes=settings.state_memory_mib * 1024 * 1024,
         stalled_seconds=settings.stalled_seconds,
         audit=audit_config(settings),
         rules=None if rules is None else lambda: rules_in_force(rules()),

@@ -28,6 +28,7 @@ from aiokafka import AIOKafkaConsumer
 import episode_monitor.worker as product
 from agents.dispatch import input_reader
 from agents.engine.changelog import PartitionLog, Progress
+from agents.engine.stored_values import StoredValues
 from agents.fetching.consumer_thread import Fetched
 from alert_sinks.digest import Digest
 from alert_sinks.sink import Attempt, Delivered, Outcome, Sink
@@ -130,11 +131,12 @@ def _harm(worker: product.Worker, environment: Mapping[str, str]) -> None:
     runtime._idle_clocks.run = _do_not_follow  # type: ignore[method-assign]
     read = PartitionLog.read
 
-    async def slow_read(self: PartitionLog, consumer: AIOKafkaConsumer, progress: Progress) -> dict[bytes, bytes]:
-        values = await read(self, consumer, progress)
+    async def slow_read(
+        self: PartitionLog, consumer: AIOKafkaConsumer, values: StoredValues, progress: Progress
+    ) -> None:
+        await read(self, consumer, values, progress)
         fault(IN_RECOVERY)
         await asyncio.sleep(seconds)
-        return values
 
     PartitionLog.read = slow_read  # type: ignore[method-assign, assignment]
 

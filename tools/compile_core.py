@@ -9,12 +9,14 @@ from pathlib import Path
 
 from episode_monitor import compiled
 
-# All modules that the partition and the quick reading of events import, of the packages in `compiled.PACKAGES`; a test
-# holds them complete.
+# All modules that the partition, its stored values and the quick reading of events import, of the packages in
+# `compiled.PACKAGES`; a test holds them complete.
 MODULES = {
     "models": "event quick_events",
     "streams/alerting": "core findings_rules rate_rules",
-    "streams/base": "calendar ids intervals numbering_rules open_table outcome_flags packed_counts packing sketch",
+    "streams/base": (
+        "calendar ids intervals numbering_rules open_table outcome_flags packed_counts packing sketch value_log"
+    ),
     "streams/numbering": "anomalies chunks episodes number_state numbering redating suspects",
     "streams/partition": "checkpointer deadline_queue partition project_index state_cache",
     "streams/project": "body_writer numbering_codec project_state rule_evaluator state_codec step",

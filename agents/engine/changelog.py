@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from agents.engine.producer import Producer
+from agents.engine.stored_values import StoredValues
 from agents.fetching.reading import Record, some_records
 from agents.fetching.record_parsing import UnreadableBatch
 from streams.base import changelog_keys
@@ -84,22 +85,17 @@ class PartitionLog:
     async def _send(self, batch: BatchBuilder) -> Awaitable[object]:
         return await self._producer.send_batch(batch, self._tp.topic, self._tp.partition)
 
-    async def read(self, consumer: AIOKafkaConsumer, progress: Progress = lambda records: None) -> dict[bytes, bytes]:
-        """The latest value of every key. `progress` is called with the number of records read.
+    async def read(
+        self, consumer: AIOKafkaConsumer, values: StoredValues, progress: Progress = lambda records: None
+    ) -> None:
+        """Put the latest value of every key into `values`. `progress` is called with the number of records read.
 
         Raises KafkaError, StateIsUnreadable.
         """
-        values: dict[bytes, bytes] = {}
         async with aclosing(self.up_to_now(consumer, MARKER, progress)) as pieces:
             async for records in pieces:
-                for record in records:
-                    key, value = record.key, record.value
-                    if value is not None and key not in values:
-                        values[key] = value
-                    elif key is not None:
-                        keep_newest(values, key, value)
-        values.pop(MARKER, None)
-        return values
+                keep_newest_of(values, records)
+        values.remove(MARKER)
 
     async def up_to_now(
         self, consumer: AIOKafkaConsumer, marker_key: bytes, progress: Progress = lambda records: None
@@ -162,6 +158,23 @@ class PartitionLog:
 
 def _place_of(marker: bytes, records: Sequence[Record]) -> int | None:
     return next((place for place, record in enumerate(records) if record.value == marker), None)
+
+
+def keep_newest_of(values: StoredValues, records: Iterable[Record]) -> None:
+    """See `keep_newest`, of many records."""
+    put_newest_head, head = values.put_newest_head, changelog_keys.HEAD
+    for record in records:
+        key, value = record.key, record.value
+        if key is None:
+            continue
+        if value is None:
+            values.remove(key)
+        elif key[:1] == head:
+            put_newest_head(key, value)
+        elif key[:1] == changelog_keys.CHUNK:
+            values.put(key, value)
+        else:
+            keep_newest(values.few, key, value)
 
 
 def keep_newest(values: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:

@@ -44,7 +44,7 @@ class Checkpoint:
         self._closing: Records = []  # of what is being collected
 
     def recovered(self, values: dict[bytes, bytes]) -> None:
-        """These values were read from the changelog."""
+        """These values were read from the changelog, beside those of single projects."""
         self.last_stored = decode_last_record(values.get(LAST_RECORD))
 
     def expect_letters(self, offsets: set[int]) -> None:

@@ -8,6 +8,8 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -28,6 +30,7 @@ from agents.engine.progress import Progress
 from agents.engine.record_counts import RecordCounts
 from agents.engine.recovery import Recovery
 from agents.engine.stall_guard import StallGuard
+from agents.engine.stored_values import StoredValues
 from agents.engine.writer import Writer
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.reading import Record
@@ -61,6 +64,8 @@ class EngineOptions:
 
     handover_seconds: float = 5.0
     cached_projects: int = 20_000
+    folder: Path | None = None  # for stored values beyond `state_memory_bytes`; None: all stay in memory
+    state_memory_bytes: int = 2**32
     backoff: Callable[[], DeadLetterBackoff] = DeadLetterBackoff
     on_all_live: Callable[[], None] = lambda: None
     failpoint: Failpoint = lambda name: None
@@ -105,10 +110,12 @@ class Engine:
         numbers, topic = list(partitions), self.assignment.events_topic
         cached = self._options.cached_projects // max(1, len(numbers))
         enough_bytes = max(LEAST_BYTES, ENOUGH_BYTES // max(1, len(numbers)))
+        in_memory = self._options.state_memory_bytes // max(1, len(numbers))
+        new_store = partial(StoredValues, folder=self._options.folder, in_memory=in_memory)
         self.flusher.share_memory(cached)
         for number in numbers:
             audit = None if self.auditor is None else self.auditor.of(topic, number, self.core)
-            owned = Owned(topic, number, generation, self.core, cached, enough_bytes, audit)
+            owned = Owned(topic, number, generation, self.core, cached, enough_bytes, audit, new_store)
             self.owned[number] = owned
             self._spawn(self._live(owned), f"partition {number}")
 

@@ -95,7 +95,9 @@ class Owned:
     def __init__(
         self, topic: str, number: int, generation: int, core: Core, cached_projects: int,
         enough_bytes: int = ENOUGH_BYTES, audit: PartitionAudit | None = None,
+        new_store: Callable[[], StoredValues] = StoredValues,
     ) -> None:  # fmt: skip
+        """`new_store` makes an empty store, to be filled with the changelog's values."""
         self.topic = topic
         self.number = number
         self.generation = generation
@@ -113,7 +115,8 @@ class Owned:
         self.committed = 0  # next offset, all before it is stored
         self.reading = 0  # number of the reading whose records are taken; 0: none
         self.inbox = Inbox(enough_bytes)
-        self.store = StoredValues({})
+        self.new_store = new_store
+        self.store = new_store()
         self.log: PartitionLog | None = None
         self._core = core
         self._cached_projects = cached_projects
@@ -147,22 +150,22 @@ class Owned:
         sections = of_fleet if self.number == KEEPER else ()
         return Partition(self._core, self.number, self.store, self._cached_projects, sections=sections)
 
-    async def recover(self, values: dict[bytes, bytes]) -> None:
+    async def recover(self, values: StoredValues) -> None:
         """Make the partition from its changelog's values, in slices that leave the loop to others."""
-        self.store = StoredValues(values)
+        self.store = values
         self.partition = self._new_partition(self.drift_alerts, self.fleet_judge)
         await in_slices(self.partition.restore(), RESTORE_SLICE_SECONDS)
         self.recovered.projects = len(self.partition.index.head_keys)
         self.position = self.committed = self.partition.next_offset
-        self.checkpoint.recovered(values)
+        self.checkpoint.recovered(values.few)
         if self.audit is not None:
-            self.audit.recover(values, self.partition, self.store)
+            self.audit.recover(self.partition, values)
 
     async def adopt(self, core: Core) -> None:
         """Read everything that is stored by other rules. To be called when all is stored, and nothing is taken."""
         self._core = core
         before = Cursor(self.partition.next_offset, self.partition.clock_ms)  # which the values in memory lack
-        self.store.values.update([cursor_record(before)])
+        self.store.put(*cursor_record(before))
         drift_alerts, judge = DriftAlerts(core), self._new_judge()
         partition = self._new_partition(drift_alerts, judge)
         await in_slices(partition.restore(), RESTORE_SLICE_SECONDS)

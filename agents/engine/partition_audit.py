@@ -83,10 +83,10 @@ class PartitionAudit:
 
     # --- recovery
 
-    def recover(self, values: dict[bytes, bytes], partition: Partition, store: StoredValues) -> None:
-        """The partition was made from these values. Raises msgspec.MsgspecError."""
+    def recover(self, partition: Partition, store: StoredValues) -> None:
+        """The partition was made from these stored values. Raises msgspec.MsgspecError."""
         self.chain, self._decided = self._new_chain(), None
-        self.chain.restore(values)
+        self.chain.restore(store.few)
         self._cursor, self._projects = partition.next_offset, partition.index.projects
         total = self._sum_of(partition, store)
         stored = self.chain.state_sum

@@ -126,7 +126,9 @@ class Recovery:
     ) -> None:
         """Raises StateIsUnreadable for records that no worker wrote, or a newer version."""
         try:
-            await owned.recover(await partition_log.read(consumer, progress))
+            values = owned.new_store()
+            await partition_log.read(consumer, values, progress)
+            await owned.recover(values)
         except (KafkaError, OSError, StateIsUnreadable):
             raise
         except Exception as error:
@@ -156,7 +158,7 @@ class Recovery:
             )
 
     def _check_standby(self, owned: Owned) -> None:
-        standby = standby_in(owned.store.values)
+        standby = standby_in(owned.store.few)
         if standby is not None:
             raise StandsBy(standby.sentence(self._writer.monitor_id))
 

@@ -20,6 +20,7 @@ from agents.engine.ownership import Owned
 from agents.engine.producer import Producer
 from agents.engine.recovery import run_overdue
 from agents.engine.standby import Standby, encode_standby
+from agents.engine.stored_values import StoredValues
 from agents.fetching.reading import reader
 from episode_monitor.rebuild.monitors import RECENT_MS, Pair, now_ms
 from episode_monitor.rebuild.stored import batches_of, bounds_of
@@ -37,8 +38,12 @@ Progress = Callable[[int], None]  # called with a number of offsets that were pr
 
 async def recovered(pair: Pair, number: int, values: dict[bytes, bytes], share: int = 1) -> Owned:
     """A partition of these stored values, in memory alone. `share`: so many partitions share the cache."""
+    return await _recovered(pair, number, StoredValues(values), share)
+
+
+async def _recovered(pair: Pair, number: int, values: StoredValues, share: int) -> Owned:
     owned = Owned(pair.new.events, number, 0, pair.core, pair.cached_projects // max(1, share))
-    await owned.recover(dict(values))
+    await owned.recover(values)
     await run_overdue(owned.partition)
     owned.partition.emits.clear()
     return owned
@@ -103,12 +108,14 @@ class NewMonitor:
     async def claim(self, number: int) -> Owned:
         """Own a partition of the changelog and recover what is there. Raises KafkaError."""
         log = await self._changelog.claim(number)
-        values = await log.read(self._consumer)
+        values = StoredValues()
+        await log.read(self._consumer, values)
         if self._life is None:
             self._life = asyncio.create_task(self._show_life(log))
-        if not values:
+        is_new = next(values.items(), None) is None
+        if is_new:
             await log.write([self._note(0)])
-        owned = await recovered(self.pair, number, values, self._count)
+        owned = await _recovered(self.pair, number, values, self._count)
         owned.log = log
         self.owned[number] = owned
         bounds = (await bounds_of(self.pair.kafka, owned.topic))[number]

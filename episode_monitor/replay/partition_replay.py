@@ -202,7 +202,7 @@ class PartitionReplay:
         self.pack()
         cursor = msgspec.msgpack.encode(self.partition.checkpointer.cursor)
         tally = msgspec.msgpack.decode(msgspec.msgpack.encode(self.tally), type=Tally)
-        return Saved(tally, {**self._store.values, changelog_keys.CURSOR: cursor})
+        return Saved(tally, {**dict(self._store.items()), changelog_keys.CURSOR: cursor})
 
     # --- the end
 

@@ -20,8 +20,8 @@ _OWN = frozenset(
         "kafka_session_timeout_seconds", "kafka_rebalance_timeout_seconds", "flush_interval_ms", "rules_file",
         "sink_timeout_seconds", "sink_queue_limit", "sink_concurrency", "monitoring_host", "monitoring_port",
         "worker_url", "internal_token", "monitoring_allowed_hosts", "episode_monitoring_enabled", "state_dir",
-        "worker_processes", "worker_own_ports", "cached_projects", "stalled_seconds", "log_level", "log_format",
-        "otel_exporter_otlp_endpoint", "otel_exporter_otlp_headers", "otel_service_name",
+        "worker_processes", "worker_own_ports", "cached_projects", "state_memory_mib", "stalled_seconds", "log_level",
+        "log_format", "otel_exporter_otlp_endpoint", "otel_exporter_otlp_headers", "otel_service_name",
     )
 )  # fmt: skip
 _WHETHER_SET = frozenset(("monitor_database_url", "database_url"))

@@ -54,6 +54,14 @@ class ProcessSettings(BaseModel):
         ge=100,
         le=10_000_000,
     )
+    state_memory_mib: int = _process(
+        4096,
+        "How much of the stored values of its partitions each process keeps in memory; the rest is in a file in "
+        "STATE_DIR.",
+        unit="MiB",
+        ge=16,
+        le=1_048_576,
+    )
     stalled_seconds: int = _process(
         30, "A worker whose backlog makes no progress for this long exits.", unit="seconds", ge=5, le=3600
     )

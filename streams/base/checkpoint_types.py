@@ -15,7 +15,17 @@ class Store(Protocol):
         """The value, None where there is none."""
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """All of them, in any order."""
+        """All of them, in any order. None may change until they are read."""
+
+
+class SegmentFile(Protocol):
+    """Where a `streams.base.value_log.ValueLog` puts its segments."""
+
+    def write(self, at: int, content: memoryview, /) -> bool:
+        """False where there is no room: the caller keeps it."""
+
+    def read(self, at: int, length: int, /) -> bytes:
+        """So many bytes of what was written, fewer at the end."""
 
 
 class Section(Protocol):

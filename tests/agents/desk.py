@@ -23,6 +23,7 @@ from agents.engine.ownership import Owned
 from agents.engine.producer import Producer
 from agents.engine.recovery import Recovery
 from agents.engine.stall_guard import StallGuard
+from agents.engine.stored_values import StoredValues
 from agents.engine.writer import Writer
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.transport import Consumer
@@ -192,7 +193,7 @@ class NoRecovery:
 
     async def recover(self, owned: Owned) -> None:
         owned.log = await self._changelog.claim(owned.number)
-        await owned.recover(dict(self.values))
+        await owned.recover(StoredValues(self.values))
         await run_clock(owned.partition, owned.partition.clock_ms)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer
 
 from agents.engine.changelog import PartitionLog, Progress
+from agents.engine.stored_values import StoredValues
 from episode_monitor.cli import main
 
 VARIABLE = "RECOVER_WHEN"
@@ -19,9 +20,9 @@ def _wait() -> None:
         time.sleep(0.05)
 
 
-async def _held(self: PartitionLog, consumer: AIOKafkaConsumer, progress: Progress) -> dict[bytes, bytes]:
+async def _held(self: PartitionLog, consumer: AIOKafkaConsumer, values: StoredValues, progress: Progress) -> None:
     await asyncio.to_thread(_wait)
-    return await _read(self, consumer, progress)
+    await _read(self, consumer, values, progress)
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ class BareEngine:
                     changes = owned.partition.collect()
                     for key, value in changes.writes:
                         assert value is not None
-                        owned.store.values[key] = value
+                        owned.store.put(key, value)
                         self.written.append((owned.number, key))
         self.flushes += 1
         self.on_flush()

@@ -4,6 +4,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from agents.engine.ownership import PartitionPhase
+from agents.engine.stored_values import StoredValues
 from episode_monitor.checks.errors import CheckFailed
 from episode_monitor.checks.stream_side import StreamSide
 from episode_monitor.fleet.acts.drift import ReportDrift
@@ -105,7 +106,7 @@ async def test_after_a_restart_its_successor_goes_on_with_the_same_id() -> None:
     async with Fleet(2) as fleet:
         left, right = await two_workers(fleet)
         (first,) = left.told
-        stored = dict(left.engine.owned[0].store.values)
+        stored = StoredValues(dict(left.engine.owned[0].store.items()))
         del left.engine.owned[0]
         right.own_partition(0, generation=2)
         await right.engine.owned[0].recover(stored)

@@ -220,10 +220,11 @@ def test_looking_through_many_projects_pauses_after_every_few(sort: ProjectSort)
     log = Log(owned.partition)
     log.created("template", 1)
     store(log)
-    values = owned.store.values
+    template = owned.store.get(changelog_keys.head("template"))
+    assert template is not None
     for number in range(9_999):
         key = changelog_keys.head(f"project-{number:04}")
-        values[key] = values[changelog_keys.head("template")]
+        owned.store.put(key, template)
         owned.partition.index.head_keys.append(key)
     pauses = 0
 

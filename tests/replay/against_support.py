@@ -90,7 +90,7 @@ class Live:
         self.generation = 1
         self.asked: list[str] = []
         self.failures: list[Failure] = []  # for the next requests
-        self.partitions = [Partition(self.core, number, StoredValues({})) for number in range(len(partitions))]
+        self.partitions = [Partition(self.core, number, StoredValues()) for number in range(len(partitions))]
         for number, records in enumerate(partitions):
             self.take(number, at_offsets(records))
 

@@ -205,7 +205,7 @@ async def test_rules_that_changed_while_the_monitor_ran_are_named() -> None:
     before, after = (Core(RuleSet((msgspec.structs.replace(SLOW, threshold=Decimal(limit)),))) for limit in (1, 2))
     records = [event("p", number, duration_seconds=3) for number in (1, 2, 3)]
     live = Live(records[:2], core=before)
-    store = StoredValues({})
+    store = StoredValues()
     store.apply(live.partitions[0].collect())
     live.core, live.partitions[0] = after, Partition(after, 0, store)
     finish(live.partitions[0].restore())

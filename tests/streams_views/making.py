@@ -11,6 +11,7 @@ from streams.alerting.core import Core
 from streams.alerting.rule import Rule
 from streams.alerting.rules import RuleSet
 from streams.base.calendar import Calendar
+from streams.base.checkpoint_types import Changes
 from streams.partition.partition import Partition
 
 START_MS = 1_760_000_000_000  # 2025-10-09T08:53:20Z
@@ -44,6 +45,11 @@ class MemoryStore:
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         return iter(list(self.values.items()))
+
+    def apply(self, changes: Changes) -> None:
+        self.values.update((key, value) for key, value in changes.writes if value is not None)
+        for key in changes.garbage:
+            self.values.pop(key, None)
 
 
 class Log:
@@ -109,15 +115,7 @@ def new_log(number: int = 0, core: Core | None = None, cached_projects: int = 10
 def store(log: Log) -> None:
     """What a flush does: the partition's changes become its stored values."""
     partition = log.partition
-    values = partition._store.values  # type: ignore[attr-defined]
-    changes = partition.collect()
-    for key, value in changes.writes:
-        if value is None:
-            values.pop(key, None)
-        else:
-            values[key] = value
-    for key in changes.garbage:
-        values.pop(key, None)
+    partition._store.apply(partition.collect())  # type: ignore[attr-defined]
 
 
 def seed_project(log: Log, project_id: str = "proj_123") -> None:
