@@ -77,7 +77,7 @@ def measure(projects: int, episodes: int, folder: Path, in_memory: int, *, is_uu
     parsing = keeping = 0.0
     state_bytes = 0
     before = memory("RssAnon")
-    values = StoredValues(folder=folder, in_memory=in_memory)
+    values = StoredValues(folder=folder, memory_bytes=in_memory)
     for offset, count, raw in batches(projects, episodes, is_uuid=is_uuid):
         began = time.perf_counter()
         records = PartitionBatches(CHANGELOG, FetchedBytes(raw), None, offset, None, None, True, 0).take(count)
@@ -108,7 +108,7 @@ def measure(projects: int, episodes: int, folder: Path, in_memory: int, *, is_uu
             "the partition's lists": round((memory("RssAnon") - kept) * MIB / projects),
         },
         "memory_mib": round(memory("VmRSS")),
-        "file_mib": values.of_projects.in_use * SEGMENT_BYTES // MIB,
+        "file_mib": values.far.in_use * SEGMENT_BYTES // MIB,
     }
     return figures | {"look_microseconds": looks(partition, projects)}
 

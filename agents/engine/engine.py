@@ -110,8 +110,8 @@ class Engine:
         numbers, topic = list(partitions), self.assignment.events_topic
         cached = self._options.cached_projects // max(1, len(numbers))
         enough_bytes = max(LEAST_BYTES, ENOUGH_BYTES // max(1, len(numbers)))
-        in_memory = self._options.state_memory_bytes // max(1, len(numbers))
-        new_store = partial(StoredValues, folder=self._options.folder, in_memory=in_memory)
+        memory_bytes = self._options.state_memory_bytes // max(1, len(numbers))
+        new_store = partial(StoredValues, folder=self._options.folder, memory_bytes=memory_bytes)
         self.flusher.share_memory(cached)
         for number in numbers:
             audit = None if self.auditor is None else self.auditor.of(topic, number, self.core)

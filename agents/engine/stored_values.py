@@ -8,7 +8,6 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
@@ -16,11 +15,13 @@ import structlog
 
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Changes
-from streams.base.value_log import SEGMENT_BYTES, ValueLog
+from streams.base.value_log import ValueLog
 from streams.project.state_codec import is_older
 
 log = structlog.get_logger(__name__)
 
+ALL = 2**62  # bytes
+BESIDE_BYTES = 150  # of memory, for a key and a value in a dictionary
 _OF_PROJECTS = (changelog_keys.HEAD, changelog_keys.CHUNK)
 
 
@@ -69,43 +70,72 @@ class ValueFile:
 
 
 class StoredValues:
-    """A `streams.base.checkpoint_types.Store`. `few`: all that is not of one project, in memory."""
+    """A `streams.base.checkpoint_types.Store`. `few`: all that is not of one project."""
 
     def __init__(
-        self, values: Mapping[bytes, bytes] | None = None, *, folder: Path | None = None, in_memory: int = 0
+        self, values: Mapping[bytes, bytes] | None = None, *, folder: Path | None = None, memory_bytes: int = ALL
     ) -> None:
-        """`in_memory`: so many bytes go into no file of the folder; None: all are in memory."""
+        """About so many bytes are kept in memory; what comes then lies in a file of the folder."""
         self.few: dict[bytes, bytes] = {}
-        self.of_projects = ValueLog(ValueFile(folder), in_memory // SEGMENT_BYTES)
+        self.far = ValueLog(ValueFile(folder), 0)
+        self._near: dict[bytes, bytes] = {}
+        self._room = memory_bytes
         for key, value in (values or {}).items():
             self.put(key, value)
 
     def get(self, key: bytes, /) -> bytes | None:
         """The value; None where there is none."""
-        return self.of_projects.get(key) if key[:1] in _OF_PROJECTS else self.few.get(key)
+        if key[:1] not in _OF_PROJECTS:
+            return self.few.get(key)
+        value = self._near.get(key)
+        return self.far.get(key) if value is None and len(self.far) else value
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """All of them. Raises RuntimeError if one is changed before all are read."""
-        return chain(self.few.items(), self.of_projects.items())
+        """All of them. None may change until they are read."""
+        return chain(self.few.items(), self._near.items(), self.far.items())
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set one."""
-        if key[:1] in _OF_PROJECTS:
-            self.of_projects.put(key, value)
-        else:
+        if key[:1] not in _OF_PROJECTS:
             self.few[key] = value
+            return
+        known = self._near.get(key)
+        if known is None:
+            if self._is_for_far():
+                self.far.put(key, value)
+                return
+            self._room -= BESIDE_BYTES + len(key) + len(value)
+        else:
+            self._room += len(known) - len(value)
+            if self._room < 0:
+                del self._near[key]
+                self._room += BESIDE_BYTES + len(key) + len(value)
+                self.far.put(key, value)
+                return
+        self._near[key] = value
+
+    def _is_for_far(self) -> bool:
+        """Whether a value that is not in memory belongs in the file, or may be there."""
+        return self._room <= 0 or len(self.far) > 0
 
     def put_newest_head(self, key: bytes, value: bytes) -> None:
         """Set a project's state, unless it is older than what is there."""
-        self.of_projects.put_newest(key, value, is_older)
+        known = self._near.get(key)
+        if known is None and self._is_for_far():
+            self.far.put_newest(key, value, is_older)
+        elif known is None or not is_older(value, known):
+            self.put(key, value)
 
     def remove(self, key: bytes) -> None:
         """Drop one, if it is there."""
-        if key[:1] in _OF_PROJECTS:
-            self.of_projects.remove(key)
+        if key[:1] not in _OF_PROJECTS:
+            self.few.pop(key, None)
+            return
+        value = self._near.pop(key, None)
+        if value is None:
+            self.far.remove(key)
         else:
-            with suppress(KeyError):
-                del self.few[key]
+            self._room += BESIDE_BYTES + len(key) + len(value)
 
     def apply(self, changes: Changes) -> None:
         """Keep what was collected, and remove what its heads no longer name."""

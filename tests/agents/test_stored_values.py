@@ -127,7 +127,7 @@ def test_a_full_disk_is_told_once_in_a_sentence_and_loses_nothing(
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    values = StoredValues(folder=tmp_path)
+    values = StoredValues(folder=tmp_path, memory_bytes=0)
     heads = {changelog_keys.head(f"p{number}"): bytes([number]) * 400_000 for number in range(60)}
     with structlog.testing.capture_logs() as lines:
         for turn, (key, value) in enumerate(heads.items()):
@@ -149,12 +149,36 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> N
 
 
 def test_few_values_touch_no_disk_and_the_file_of_many_has_no_name(tmp_path: Path) -> None:
-    values = StoredValues(folder=tmp_path / "state", in_memory=2 * SEGMENT_BYTES)
+    values = StoredValues(folder=tmp_path / "state", memory_bytes=2 * SEGMENT_BYTES)
     values.put(changelog_keys.head("p"), b"x")
     assert not (tmp_path / "state").exists()
     for number in range(5):
         values.put(changelog_keys.head(f"p{number}"), bytes(SEGMENT_BYTES - 1000))
     assert list((tmp_path / "state").iterdir()) == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    script=st.lists(
+        st.tuples(st.booleans(), st.sampled_from([b"pa", b"pb", b"cc", b"t", b""]), st.integers(0, 400)), max_size=30
+    ),
+    memory_bytes=st.sampled_from([0, 1, 300, 700, 10_000]),
+)
+def test_values_in_memory_and_beyond_it_are_one_dictionary(
+    script: list[tuple[bool, bytes, int]], memory_bytes: int
+) -> None:
+    values, plain = StoredValues(memory_bytes=memory_bytes), dict[bytes, bytes]()
+    for turn, (is_put, key, size) in enumerate(script):
+        if is_put:
+            values.put(key, bytes([turn + 1]) * size)
+            plain[key] = bytes([turn + 1]) * size
+        else:
+            values.remove(key)
+            plain.pop(key, None)
+        assert values.get(key) == plain.get(key)
+    found = list(values.items())
+    assert dict(found) == plain
+    assert len(found) == len(plain), "none is in both places"
 
 
 def test_changes_of_a_flush_are_kept_and_what_its_heads_no_longer_name_is_gone() -> None:
