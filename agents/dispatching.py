@@ -76,7 +76,7 @@ class Dispatching:
             is_copied=follower.caught_up.is_set(),
             copy_lag=follower.lag,
             behind_seconds=follower.behind_seconds,
-            held=0 if state is None else sum(bool(live.record.behind) for live in state.alerts.values()),
+            held=0 if state is None else len(state.held),
             outbox=model.outbox,
             state_bytes=model.size_bytes,
             counts=owner.counts,

@@ -31,7 +31,7 @@ def take(turn: Turn, given: Transition) -> None:
     live.record.alert = alert
     waited = live.record.behind
     if not given.behind or not live.fires or Effect.BEGIN in move.effects:  # one that is news does not begin to wait
-        live.record.behind = given.behind
+        state.hold(live, given.behind)
     _relabel(turn, live)
     _move(turn, live, move)
     if event is not Event.CONTINUES:
@@ -151,10 +151,11 @@ def wake(turn: Turn, lives: Iterable[LiveAlert]) -> None:
 
 def caught_up(turn: Turn, origins: Collection[str]) -> None:
     """What fired while the partitions were behind, and fires still, is notified of."""
-    lives = [live for _, live in sorted(turn.state.alerts.items()) if live.record.behind in origins]
+    state = turn.state
+    lives = [live for key in sorted(state.held) if (live := state.alerts[key]).record.behind in origins]
     for live in lives:
-        live.record.behind = ""
-        turn.state.touch(ALERT, live.key)
+        state.hold(live, "")
+        state.touch(ALERT, live.key)
         follow(turn, live)  # before any of them is looked at: some inhibit others
     for live in lives:
         _arrive(turn, live)
@@ -242,6 +243,7 @@ def drop_due(turn: Turn, live: LiveAlert) -> None:
         state.timers.set(Timer.DROP, live.key, live.record.drop_at_ms)
     else:
         del state.alerts[live.key]
+        state.held.discard(live.key)
         state.by_label.remove(live.key)
         state.inhibition.remove(live.key)
     state.touch(ALERT, live.key)
@@ -257,4 +259,5 @@ def wire(turn: Turn, live: LiveAlert) -> None:
         state.groups[told.group_key].knows.add(live.key)
     state.timers.set(Timer.DROP, live.key, record.drop_at_ms)
     state.timers.set(Timer.ESCALATION, live.key, record.escalation.due_ms if record.escalation else 0)
+    state.hold(live, record.behind)
     schedule_acknowledgement(turn, live)

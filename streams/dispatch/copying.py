@@ -107,6 +107,7 @@ class StateCopy:
     def _forget(self, key: str) -> None:
         state = self.state
         del state.alerts[key]
+        state.held.discard(key)
         state.by_label.remove(key)
         state.inhibition.remove(key)
         self.active.remove(key)

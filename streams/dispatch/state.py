@@ -84,6 +84,7 @@ class State:
     def __init__(self) -> None:
         self.meta = MetaRecord()
         self.alerts: dict[str, LiveAlert] = {}
+        self.held: set[str] = set()  # alerts that wait until a partition has caught up
         self.groups: dict[str, LiveGroup] = {}
         self.silences: dict[str, LiveSilence] = {}
         self.overrides: dict[str, OverrideRecord] = {}
@@ -94,6 +95,14 @@ class State:
         self.by_label = AlertIndex()
         self.silence_index = SilenceIndex()
         self.inhibition = Inhibition(())
+
+    def hold(self, live: LiveAlert, origin: str) -> None:
+        """The alert waits until a partition has caught up; empty: it waits no longer."""
+        live.record.behind = origin
+        if origin:
+            self.held.add(live.key)
+        else:
+            self.held.discard(live.key)
 
     def touch(self, kind: str, key: str) -> None:
         """The record is to be written, or removed if it is gone."""

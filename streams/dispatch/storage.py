@@ -95,6 +95,8 @@ def restoring(state: State, items: Iterable[tuple[bytes, bytes]]) -> Iterator[No
             state.meta = record
         else:
             _tables(state)[key[0]][key[1:]] = _LIVE.get(key[0], lambda one: one)(record)
+            if isinstance(record, AlertRecord) and record.behind:
+                state.held.add(key[1:])
         yield
 
 

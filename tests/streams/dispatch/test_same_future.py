@@ -73,6 +73,7 @@ def test_a_state_that_was_stored_and_read_has_the_same_future(name: str, random:
         assert stored == dict(everything(state))
         if random.randrange(3) == 0:
             state = restored(random.sample(list(stored.items()), len(stored)))
+        assert state.held == {key for key, live in state.alerts.items() if live.record.behind}
     assert outcome(decisions, state) == plainly(config, inputs)
 
 
