@@ -9,7 +9,7 @@ from streams.dispatch import escalation, groups, notices, silences
 from streams.dispatch.inputs import Acknowledge, ActOnAlert, Transition
 from streams.dispatch.outputs import RANK
 from streams.dispatch.records import Acknowledgement, AlertRecord
-from streams.dispatch.state import ALERT, LiveAlert
+from streams.dispatch.state import ALERT, FIRES, LiveAlert
 from streams.dispatch.table import MOVES, REFUSALS, Effect, Event, Move, NotifyReason, Refusal, Status
 from streams.dispatch.timers import Timer
 from streams.dispatch.turn import Turn, shown
@@ -32,8 +32,10 @@ def take(turn: Turn, given: Transition) -> None:
     waited = live.record.behind
     if not given.behind or not live.fires or Effect.BEGIN in move.effects:  # one that is news does not begin to wait
         state.hold(live, given.behind)
-    _relabel(turn, live)
+    if move.status in FIRES:
+        _relabel(turn, live)
     _move(turn, live, move)
+    _relabel(turn, live)  # only now for an end: it ends in the groups where it fired
     if event is not Event.CONTINUES:
         turn.note(live, move.reason or alert.reason)
     _start(turn, live, move)

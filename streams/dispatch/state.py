@@ -19,6 +19,7 @@ from streams.dispatch.timers import Timers
 from streams.routing.route import Route
 
 ALERT, GROUP, SILENCE, OVERRIDE, RECEIVER, META = "agsorm"  # the first letter of a stored key
+FIRES = (Status.FIRING, Status.ACKNOWLEDGED)
 
 
 class LiveAlert:
@@ -40,7 +41,7 @@ class LiveAlert:
     @property
     def fires(self) -> bool:
         """Acknowledged or not."""
-        return self.record.status in (Status.FIRING, Status.ACKNOWLEDGED)
+        return self.record.status in FIRES
 
     def told(self, group: "LiveGroup") -> Told | None:
         """What the group's receiver was notified of about this firing."""
