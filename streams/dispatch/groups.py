@@ -104,7 +104,7 @@ def look(turn: Turn, live: LiveAlert) -> None:
     """Something about the alert may have to be notified: its groups become due, unless they are due earlier."""
     for group in turn.state.groups_of(live):
         due_ms, repeat_ms = next_look_ms(group, turn.now_ms), repeat_due_ms(group)
-        if turn.now_ms < repeat_ms < due_ms:  # forgotten while all its alerts were silenced or acknowledged
+        if turn.now_ms <= repeat_ms < due_ms:  # forgotten while all its alerts were silenced or acknowledged
             due_ms = repeat_ms
         set_due(turn.state, group, min(due_ms, group.record.due_ms or due_ms))
 

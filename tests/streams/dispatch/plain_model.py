@@ -32,7 +32,7 @@ class PlainModel(PlainActs):
             self.notice(silence_id)
         for _, one in sorted(self.alerts.items()):
             self.acknowledgement(one)
-        self.settle(is_new_minute=True)
+        self.settle()
 
     def notice(self, silence_id: str) -> None:
         one, ends, before = self.silences[silence_id], self.ends[silence_id], self.config.silence_notice_ms
@@ -63,14 +63,14 @@ class PlainModel(PlainActs):
                     shown = self.known_firing(group) if group.receiver in self.config.apart else [one]
                     self.send(group.receiver, "acknowledgement_will_expire", shown, [])
 
-    def settle(self, *, is_new_minute: bool = False) -> None:
+    def settle(self) -> None:
         """Groups look, then steps of escalation are taken, and so on until nothing happens."""
         self.bring_groups_up()
         self.release()
-        self.look(is_new_minute=is_new_minute)
+        self.look()
         while self.take_steps():
             self.bring_groups_up()
-            self.look(is_new_minute=False)
+            self.look()
             self.release()
         self.drop_empty_groups()
 
@@ -106,7 +106,7 @@ class PlainModel(PlainActs):
             times = [each for each in (heir.notified, left.notified) if each is not None]
             heir.notified = max(times, default=None)
 
-    def may_look(self, group: Group, *, is_new_minute: bool) -> bool:
+    def may_look(self, group: Group) -> bool:
         """A group looks when `group_wait` is over, at each `group_interval`, and when a repetition is due."""
         if group.step is not None or group.put_off == self.now or group.route is None:
             return True
@@ -116,14 +116,14 @@ class PlainModel(PlainActs):
             return False
         if interval == 0:
             return True
-        if is_new_minute and repeat and group.notified is not None and self.now == group.notified + repeat:
+        if repeat and group.notified is not None and self.now == group.notified + repeat:
             return True
         return (self.now - first) % interval == 0 and group.notified != self.now
 
-    def look(self, *, is_new_minute: bool) -> None:
+    def look(self) -> None:
         wants: dict[str, list[tuple[Group, str, list[Firing], list[str]]]] = {}
         for key, group in sorted(self.groups.items()):
-            if self.may_look(group, is_new_minute=is_new_minute) and (found := self.wants(key, group)) is not None:
+            if self.may_look(group) and (found := self.wants(key, group)) is not None:
                 wants.setdefault(group.receiver, []).append(found)
             elif group.step is not None and not self.config.rate_limits.get(group.receiver):
                 group.step = None
