@@ -80,7 +80,9 @@ def _receiver(turn: Turn, one: Step) -> str:
 
 
 def _on_routes(turn: Turn, live: LiveAlert) -> set[str]:
-    return {group.record.receiver for group in turn.state.groups_of(live) if group.route is not None}
+    """Receivers that routes notify of this firing, or did; one that only waits for the end of another is none."""
+    of_routes = [group for group in turn.state.groups_of(live) if group.route is not None]
+    return {each.record.receiver for each in of_routes if each.record.key in live.groups or live.told(each)}
 
 
 def _page(turn: Turn, live: LiveAlert, name: str) -> bool:

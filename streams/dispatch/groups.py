@@ -27,14 +27,18 @@ def enter(turn: Turn, live: LiveAlert) -> None:
     left, live.groups = live.groups - keys, keys
     for key in keys:
         state.groups[key].members.add(live.key)
-    _inherit(state, live)
+    _inherit(turn, live)
     for key in left:
         state.groups[key].members.discard(live.key)
         drop_if_empty(state, state.groups[key])
 
 
-def _inherit(state: State, live: LiveAlert) -> None:
-    """What the receiver of a group it has left knows, it knows in a group of the same receiver."""
+def _inherit(turn: Turn, live: LiveAlert) -> None:
+    """What the receiver of a group it has left knows, it knows in a group of the same receiver.
+
+    One that keeps incidents knows it in both: the incident of the group that was left is still to be ended.
+    """
+    state = turn.state
     for told in list(live.record.told):
         if told.end is not None or told.group_key in live.groups:
             continue
@@ -42,15 +46,17 @@ def _inherit(state: State, live: LiveAlert) -> None:
         same = [key for key in sorted(live.groups) if state.groups[key].record.receiver == left.record.receiver]
         if not same:
             continue
-        live.record.told.remove(told)
         heir = state.groups[same[0]]
         if live.told(heir) is None:
             live.record.told.append(msgspec.structs.replace(told, group_key=same[0]))
             heir.knows.add(live.key)
             heir.record.notified_at_ms = max(heir.record.notified_at_ms, left.record.notified_at_ms)
             state.touch(GROUP, same[0])
-        state.touch(ALERT, live.key)
-        forget(state, left, live)
+            state.touch(ALERT, live.key)
+        if left.record.receiver not in turn.config.apart:
+            live.record.told.remove(told)
+            state.touch(ALERT, live.key)
+            forget(state, left, live)
 
 
 def known(state: State, live: LiveAlert) -> list[LiveGroup]:

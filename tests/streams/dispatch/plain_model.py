@@ -99,8 +99,10 @@ class PlainModel(PlainActs):
         heir = next((self.groups[key] for key in keys if self.groups[key].receiver == left.receiver), None)
         if heir is None:
             return
-        known = left.knows.pop(one.alert.alert_id)
-        left.ended.discard(one.alert.alert_id)
+        known = left.knows[one.alert.alert_id]
+        if left.receiver not in self.config.apart:
+            del left.knows[one.alert.alert_id]
+            left.ended.discard(one.alert.alert_id)
         if one.alert.alert_id not in heir.knows:
             heir.knows[one.alert.alert_id] = known
             times = [each for each in (heir.notified, left.notified) if each is not None]
@@ -219,6 +221,7 @@ class PlainModel(PlainActs):
         one.waited += delay
         one.step_at = self.now + one.steps[0][0] if one.steps else None
         on_routes = {route.receiver for route in self.routes(one).values()}
+        on_routes |= {each.receiver for each in self.groups.values() if each.route and one.alert.alert_id in each.knows}
         match step:
             case Notify(receiver) if one.waited == 0 and receiver in on_routes:
                 pass
