@@ -60,6 +60,10 @@ async def retry(
     async def attempt() -> T:  # tenacity awaits nothing but coroutine functions
         return await work()
 
-    return await AsyncRetrying(
+    retrying = AsyncRetrying(
         retry=retry_if_exception(is_retried), wait=pauses, stop=stop, sleep=sleep, before_sleep=failed, reraise=True
-    )(attempt)
+    )
+    try:
+        return await retrying(attempt)
+    finally:  # a cycle, which would keep what `on_failure` knows: no collection looks at what `spare_the_state` froze
+        retrying.iter_state.reset()

@@ -65,6 +65,13 @@ class WorkerHandle:
         except OSError:
             return None
 
+    def committed(self) -> int:
+        """Offsets that are stored, of all partitions; -1 until each of them is live."""
+        status = self.status()
+        partitions = [] if status is None else list(status.partitions.values())
+        is_live = len(partitions) == self.orders.partitions and all(each.phase == "live" for each in partitions)
+        return sum(each.committed for each in partitions) if is_live else -1
+
     def log_text(self) -> str:
         """All that its processes have printed."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""

@@ -47,6 +47,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     rebalance_timeout_seconds: float = 6.0
     flush_interval_seconds: float = 0.2
     stalled_seconds: float = 30.0
+    state_memory_bytes: int = 2**32  # of stored values; the rest is in files
     audit_seconds: float = 0.0  # 0: no audit checkpoints
     idle_follows_wall: bool = True  # no oracle knows at which moment an idle partition would follow the wall clock
     rules: str = ""  # a rules file as text; "": the one that is shipped
@@ -121,6 +122,7 @@ def make_config(orders: Orders) -> AgentsConfig:
         flush_interval_seconds=orders.flush_interval_seconds,
         events_partitions=orders.partitions,
         stalled_seconds=orders.stalled_seconds,
+        state_memory_bytes=orders.state_memory_bytes,
         audit=AuditConfig(every_seconds=orders.audit_seconds, software="test") if orders.audit_seconds else None,
         dispatch=dispatch_config,
     )

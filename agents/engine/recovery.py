@@ -16,6 +16,7 @@ from agents.engine.clock import run_clock
 from agents.engine.last_record import dead_letter_offsets, is_still_there
 from agents.engine.ownership import Owned
 from agents.engine.standby import standby_in
+from agents.engine.stored_values import StoredValuesAreLost
 from agents.engine.writer import Writer
 from agents.fetching.reading import reader
 from agents.kafka.access import Kafka
@@ -129,7 +130,7 @@ class Recovery:
             values = owned.new_store()
             await partition_log.read(consumer, values, progress)
             await owned.recover(values)
-        except (KafkaError, OSError, StateIsUnreadable):
+        except (KafkaError, OSError, StateIsUnreadable, StoredValuesAreLost):
             raise
         except Exception as error:
             raise StateIsUnreadable(

@@ -25,6 +25,11 @@ BESIDE_BYTES = 150  # of memory, for a key and a value in a dictionary
 _OF_PROJECTS = (changelog_keys.HEAD, changelog_keys.CHUNK)
 
 
+class StoredValuesAreLost(Exception):
+    """The file does not give back what was written to it; a sentence says what to do. It is no OSError, which would be
+    taken for Kafka's: the process has to end, and the next one reads the changelog."""
+
+
 class ValueFile:
     """A `streams.base.checkpoint_types.SegmentFile` in a folder; None: there is no room at all. It is read and written
     by system calls and not mapped: with a full or failing disk a mapped page would end the process."""
@@ -32,6 +37,7 @@ class ValueFile:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._descriptor = -1
+        self._end = 0  # of what was written
         self._is_refused = False
 
     def write(self, at: int, content: memoryview, /) -> bool:
@@ -47,12 +53,26 @@ class ValueFile:
         except OSError as error:
             self._refused(self._folder, error)
             return False
+        self._end = max(self._end, at + written)
         self._is_refused = False
         return True
 
     def read(self, at: int, length: int, /) -> bytes:
-        """See SegmentFile."""
-        return os.pread(self._descriptor, length, at)
+        """See SegmentFile. Raises StoredValuesAreLost."""
+        try:
+            found = os.pread(self._descriptor, length, at)
+        except OSError as error:
+            raise self._lost(error.strerror) from error
+        if len(found) < min(length, self._end - at):
+            raise self._lost("it ends too early")
+        return found
+
+    def _lost(self, reason: str | None) -> StoredValuesAreLost:
+        return StoredValuesAreLost(
+            f"A file without a name in STATE_DIR at {self._folder} does not give back what was written to it "
+            f"({reason}): look at that disk, or set STATE_DIR to a folder on another one. Nothing is lost: the next "
+            f"start reads the changelog."
+        )
 
     def _open(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +97,7 @@ class StoredValues:
     ) -> None:
         """About so many bytes are kept in memory; what comes then lies in a file of the folder."""
         self.few: dict[bytes, bytes] = {}
-        self.far = ValueLog(ValueFile(folder), 0)
+        self.far = ValueLog(ValueFile(folder))
         self._near: dict[bytes, bytes] = {}
         self._room = memory_bytes
         for key, value in (values or {}).items():
@@ -101,9 +121,11 @@ class StoredValues:
             return
         known = self._near.get(key)
         if known is None:
-            if self._is_for_far():
+            if self._room <= 0:
                 self.far.put(key, value)
                 return
+            if len(self.far):  # what left memory has made room
+                self.far.remove(key)
             self._room -= BESIDE_BYTES + len(key) + len(value)
         else:
             self._room += len(known) - len(value)
@@ -114,16 +136,13 @@ class StoredValues:
                 return
         self._near[key] = value
 
-    def _is_for_far(self) -> bool:
-        """Whether a value that is not in memory belongs in the file, or may be there."""
-        return self._room <= 0 or len(self.far) > 0
-
     def put_newest_head(self, key: bytes, value: bytes) -> None:
         """Set a project's state, unless it is older than what is there."""
-        known = self._near.get(key)
-        if known is None and self._is_for_far():
+        if self._room <= 0 and key not in self._near:
             self.far.put_newest(key, value, is_older)
-        elif known is None or not is_older(value, known):
+            return
+        known = self.get(key)
+        if known is None or not is_older(value, known):
             self.put(key, value)
 
     def remove(self, key: bytes) -> None:

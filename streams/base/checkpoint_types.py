@@ -25,7 +25,7 @@ class SegmentFile(Protocol):
         """False where there is no room: the caller keeps it."""
 
     def read(self, at: int, length: int, /) -> bytes:
-        """So many bytes of what was written, fewer at the end."""
+        """So many bytes of what was written, fewer at the end of all that was. Raises where they cannot be had."""
 
 
 class Section(Protocol):

@@ -45,16 +45,15 @@ def _write(content: memoryview, at: i64, key: bytes, value: bytes) -> None:
 
 @mypyc_attr(acyclic=True)
 class ValueLog:
-    """Behaves as a dictionary. `in_memory`: so many segments are kept from `file`, the last one not counted."""
+    """Behaves as a dictionary. What `file` does not take stays in memory, as the last segment does."""
 
     __slots__ = (
-        "_changes", "_count", "_file", "_found", "_found_at", "_held", "_in_memory", "_is_new", "_last", "_live",
-        "_position", "_table", "_tail", "_used", "_value_bytes", "_view", "in_use", "live_bytes",
+        "_changes", "_count", "_file", "_found", "_found_at", "_held", "_is_new", "_last", "_live", "_position",
+        "_table", "_tail", "_used", "_value_bytes", "_view", "in_use", "live_bytes",
     )  # fmt: skip
 
-    def __init__(self, file: SegmentFile, in_memory: int) -> None:
+    def __init__(self, file: SegmentFile) -> None:
         self._file = file
-        self._in_memory = in_memory
         self._table = OpenTable(0)
         self._held: dict[int, bytes | bytearray] = {}  # segments that are in memory
         self._live = vec[i64]()  # of each segment: bytes of its live records, or _FREE or _CONTINUED
@@ -100,6 +99,7 @@ class ValueLog:
         hashed: i64 = hash(key) & _HASH
         slot = self._look(key, hashed, _HEAD_BYTES + len(key))
         if slot >= 0:
+            self._found = b""
             self._changes += 1
             entry: i64 = self._table.slots[slot]
             self._table.remove(entry)
@@ -205,8 +205,11 @@ class ValueLog:
         return (first << (SEGMENT_SHIFT - _UNIT_SHIFT)) + 1
 
     def _begin(self) -> None:
-        """The last segment is full: another one is written to."""
+        """The last segment is full: another one is written to, or the same anew where all in it is garbage."""
         if self._last >= 0:
+            if not self._live[self._last]:
+                self._used[self._last] = 0
+                return
             self._hand_over(self._last, self._tail)
         self._last = self._take(1)
         self._held[self._last] = self._tail
@@ -214,7 +217,7 @@ class ValueLog:
     def _hand_over(self, segment: i64, content: bytearray) -> None:
         self._held.pop(segment, None)
         with memoryview(content)[: self._used[segment]] as used:
-            if len(self._held) < self._in_memory or not self._file.write(segment << SEGMENT_SHIFT, used):
+            if not self._file.write(segment << SEGMENT_SHIFT, used):
                 self._held[segment] = bytes(used)
 
     def _take(self, wanted: i64) -> i64:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.engine.stored_values import StoredValues, ValueFile
+from agents.engine.stored_values import BESIDE_BYTES, StoredValues, ValueFile
 from streams.base import changelog_keys
 from streams.base.checkpoint_types import Changes, Cursor
 from streams.base.value_log import SEGMENT_BYTES, SPARE_SEGMENTS, ValueLog
@@ -19,7 +20,6 @@ LONG = SEGMENT_BYTES + SEGMENT_BYTES // 3  # more than a segment
 keys = st.sampled_from([b"", b"a", b"b", b"k" * 5000, *(b"key-%d" % number for number in range(6))])
 sizes = st.sampled_from([0, 1, 7, 8, 9, 4095, 4096, 200_000, SEGMENT_BYTES - 50, SEGMENT_BYTES, LONG, 2 * LONG])
 changes = st.lists(st.tuples(st.sampled_from(["put", "put", "remove", "all"]), keys, sizes), max_size=40)
-limits = st.sampled_from([0, 1, 3])
 
 
 def file_in(folder: Path) -> ValueFile:
@@ -47,11 +47,11 @@ class SometimesFull:
 
 @pytest.mark.parametrize("file", [file_in, no_file, SometimesFull])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(script=changes, in_memory=limits)
+@given(script=changes)
 def test_any_sequence_of_changes_gives_what_a_dictionary_gives(
-    file: Callable[[Path], ValueFile], script: list[tuple[str, bytes, int]], in_memory: int, tmp_path: Path
+    file: Callable[[Path], ValueFile], script: list[tuple[str, bytes, int]], tmp_path: Path
 ) -> None:
-    log, plain = ValueLog(file(tmp_path), in_memory), dict[bytes, bytes]()
+    log, plain = ValueLog(file(tmp_path)), dict[bytes, bytes]()
     for turn, (what, key, size) in enumerate(script):
         value = bytes([turn + 1]) * size
         if what == "put":
@@ -70,7 +70,7 @@ def test_any_sequence_of_changes_gives_what_a_dictionary_gives(
 
 
 def test_thousands_of_keys_stay_what_they_are_while_their_garbage_is_cleared(tmp_path: Path) -> None:
-    log, plain = ValueLog(ValueFile(tmp_path), 1), dict[bytes, bytes]()
+    log, plain = ValueLog(ValueFile(tmp_path)), dict[bytes, bytes]()
     for turn in range(20_000):
         key = b"project-%d" % (turn * turn % 4_999)
         if turn % 11 == 10:
@@ -87,7 +87,7 @@ def test_thousands_of_keys_stay_what_they_are_while_their_garbage_is_cleared(tmp
 
 
 def test_space_is_used_again_however_often_a_value_is_replaced(tmp_path: Path) -> None:
-    log = ValueLog(ValueFile(tmp_path), 0)
+    log = ValueLog(ValueFile(tmp_path))
     for turn in range(300):
         log.put(b"long", bytes([turn % 256]) * LONG)
         log.put(b"short", bytes([turn % 256]) * 300_000)
@@ -97,7 +97,7 @@ def test_space_is_used_again_however_often_a_value_is_replaced(tmp_path: Path) -
 
 
 def test_a_change_while_all_are_read_is_an_error_as_with_a_dictionary() -> None:
-    log = ValueLog(ValueFile(None), 0)
+    log = ValueLog(ValueFile(None))
     log.put(b"a", b"1")
     log.put(b"b", b"2")
     reading = log.items()
@@ -111,7 +111,7 @@ def test_an_older_state_does_not_replace_a_newer_one_wherever_that_lies(tmp_path
     def is_older(value: bytes, known: bytes) -> bool:
         return value[0] < known[0]
 
-    log = ValueLog(ValueFile(tmp_path), 0)
+    log = ValueLog(ValueFile(tmp_path))
     log.put_newest(b"a", b"5", is_older)
     log.put(b"filler", bytes(SEGMENT_BYTES - 100))  # so that the state is in the file
     log.put(b"more", bytes(1000))
@@ -139,13 +139,6 @@ def test_a_full_disk_is_told_once_in_a_sentence_and_loses_nothing(
         f"STATE_DIR at {tmp_path} takes no more of what is stored (No space left on device): the rest stays in memory. "
         f"Make room there, or set STATE_DIR to a folder on another disk."
     ]
-
-
-def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with structlog.testing.capture_logs() as lines:
-        assert not ValueFile(tmp_path / "file").write(0, memoryview(b"x"))
-    assert "(File exists)" in lines[0]["event"]
 
 
 def test_few_values_touch_no_disk_and_the_file_of_many_has_no_name(tmp_path: Path) -> None:
@@ -188,3 +181,37 @@ def test_changes_of_a_flush_are_kept_and_what_its_heads_no_longer_name_is_gone()
     values.apply(Changes([(changelog_keys.TOTALS, b"u"), (second, b"2"), (head, b"h")], Cursor(1, 1), [first]))
     assert dict(values.items()) == {changelog_keys.TOTALS: b"u", second: b"2", head: b"h"}
     assert values.few == {changelog_keys.TOTALS: b"u"}
+
+
+def encoded_head(applied: int) -> bytes:
+    """As far as it is looked at: one byte of the form, and how far it was applied."""
+    return struct.pack("<Bq", 1, applied)
+
+
+def test_memory_that_a_value_has_left_is_used_again() -> None:
+    first, second, third = (changelog_keys.chunk("p", 0, version) for version in (1, 2, 3))
+    one = BESIDE_BYTES + len(first) + 10
+    values = StoredValues(memory_bytes=2 * one)
+    for version in (first, second, third):
+        values.put(version, b"0123456789")
+    assert len(values.far) == 1
+    values.remove(first)
+    values.put(third, b"9876543210")
+    assert len(values.far) == 0
+    assert dict(values.items()) == {second: b"0123456789", third: b"9876543210"}
+    values.put(first, b"0123456789")
+    assert len(values.far) == 1, "two fit in memory, as before"
+
+
+def test_an_older_head_in_the_file_is_replaced_by_a_newer_one_alone_also_when_memory_has_room() -> None:
+    heads = {name: changelog_keys.head(name) for name in ("near", "far")}
+    values = StoredValues(memory_bytes=1)
+    values.put_newest_head(heads["near"], encoded_head(1))
+    values.put_newest_head(heads["far"], encoded_head(5))
+    assert len(values.far) == 1
+    values.remove(heads["near"])
+    values.put_newest_head(heads["far"], encoded_head(4))
+    assert dict(values.items()) == {heads["far"]: encoded_head(5)}
+    values.put_newest_head(heads["far"], encoded_head(6))
+    assert dict(values.items()) == {heads["far"]: encoded_head(6)}
+    assert len(values.far) == 0
