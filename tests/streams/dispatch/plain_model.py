@@ -170,7 +170,8 @@ class PlainModel(PlainActs):
         elif open_ones and repeat and group.notified is not None and self.now >= group.notified + repeat:
             reason = "repeat_interval_elapsed"
         else:
-            group.step = None
+            if group.put_off is None or group.put_off <= self.now:  # a step that waits looks when there is room
+                group.step = None
             return None
         if not self.config.reaches(group.receiver):
             self.remember(group, [], ended, is_sent=False)
