@@ -8,7 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
 
+from agents.config import AuditConfig
+from agents.engine.ownership import Owned
+from agents.engine.recovery import Recovery
 from agents.engine.stored_values import StoredValues, StoredValuesAreLost
 from examples.load_driver.events import episode_events
 from models.integrity_views import ProjectView
@@ -17,7 +21,7 @@ from streams.base.value_log import SEGMENT_BYTES
 from streams.partition.state_cache import StateCache
 from streams.views.project_views import project_view
 from testbed.worker_handle import WorkerHandle
-from testbed.worker_process import Orders, names
+from testbed.worker_process import Orders, audited_names, names
 from tests.agents.support import Rig, config_for, created, producing, running, send, until
 from tests.agents.test_value_file import files_in
 
@@ -95,9 +99,20 @@ def crowded(projects: int) -> Records:
 
 
 async def test_partitions_share_the_memory_and_give_their_files_back_when_they_leave(
-    broker: str, topic_prefix: str, tmp_path: Path
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig = Rig(config_for(broker, topic_prefix, tmp_path, state_memory_bytes=3_000))
+    recover, begun = Recovery._recover_once, set[int]()
+
+    async def fails_at_first(recovery: Recovery, owned: Owned) -> None:
+        await recover(recovery, owned)
+        if owned.number not in begun:
+            begun.add(owned.number)
+            raise KafkaConnectionError("once")
+
+    monkeypatch.setattr(Recovery, "_recover_once", fails_at_first)
+    audit = AuditConfig(every_seconds=0.1, software="test")
+    config = config_for(broker, topic_prefix, tmp_path, topics=audited_names(topic_prefix), audit=audit)
+    rig = Rig(msgspec.structs.replace(config, state_memory_bytes=3_000))
     async with running(rig), producing(broker) as producer:
         gc.disable()
         try:
