@@ -41,6 +41,11 @@ async def recovered(pair: Pair, number: int, values: dict[bytes, bytes], share: 
     return await _recovered(pair, number, StoredValues(values), share)
 
 
+def new_store(pair: Pair, share: int) -> StoredValues:
+    """For a partition of the new monitor; so many share the memory, as with a worker."""
+    return StoredValues(folder=pair.state_dir, memory_bytes=pair.state_memory_bytes // max(1, share))
+
+
 async def _recovered(pair: Pair, number: int, values: StoredValues, share: int) -> Owned:
     owned = Owned(pair.new.events, number, 0, pair.core, pair.cached_projects // max(1, share))
     await owned.recover(values)
@@ -108,7 +113,7 @@ class NewMonitor:
     async def claim(self, number: int) -> Owned:
         """Own a partition of the changelog and recover what is there. Raises KafkaError."""
         log = await self._changelog.claim(number)
-        values = StoredValues()
+        values = new_store(self.pair, self._count)
         await log.read(self._consumer, values)
         if self._life is None:
             self._life = asyncio.create_task(self._show_life(log))

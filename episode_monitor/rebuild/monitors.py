@@ -1,6 +1,7 @@
 """The two monitors of a rebuild, and the questions to Kafka about each that a refusal depends on."""
 
 import time
+from pathlib import Path
 
 import msgspec
 from aiokafka import TopicPartition
@@ -38,6 +39,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     new: TopicNames
     replication_factor: int | None
     cached_projects: int
+    state_dir: Path
+    state_memory_bytes: int  # of stored values of the new monitor; the rest is in files of `state_dir`
 
     @property
     def has_same_events(self) -> bool:
@@ -58,7 +61,8 @@ def pair_of(settings: Settings, to: str, events: str | None = None) -> Pair:
     return Pair(
         kafka=kafka_access(settings), core=core_from(settings), old_id=settings.monitor_id, new_id=to,
         old=topic_names(settings), new=topic_names(changed), replication_factor=settings.topic_replication_factor,
-        cached_projects=settings.cached_projects,
+        cached_projects=settings.cached_projects, state_dir=settings.own_dir,
+        state_memory_bytes=settings.state_memory_mib * 1024 * 1024,
     )  # fmt: skip
 
 
