@@ -84,9 +84,9 @@ def _intervals(turn: Turn, record: SilenceRecord) -> list[str]:
 
 
 def _changes_ms(turn: Turn, record: SilenceRecord) -> int:
-    """When it ends, or begins or ends with a time interval."""
-    names = _intervals(turn, record)
-    changes = changes_at(names, turn.config.alerting.time_intervals, turn.now_ms) if names else None
+    """When it ends, or begins or ends with a time interval; of one that has yet to start, after it has."""
+    names, since_ms = _intervals(turn, record), max(turn.now_ms, record.starts_at_ms)
+    changes = changes_at(names, turn.config.alerting.time_intervals, since_ms) if names else None
     return min(record.ends_at_ms, changes or record.ends_at_ms)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streams.dispatch.active import ActiveList, place_of
 from streams.dispatch.copying import StateCopy
 from streams.dispatch.decide import decide, wire
-from streams.dispatch.inputs import Tick
+from streams.dispatch.inputs import SetSilence, Tick
 from streams.dispatch.state import State
 from streams.dispatch.storage import everything, restored, take_changes
 from streams.dispatch.views import explained
@@ -18,6 +18,8 @@ from streams.routing.matcher_parsing import parse_matchers
 from testbed.properties import examples
 from tests.streams.dispatch.random_scripts import CONFIGS, KEYS, MATCHERS, script
 from tests.streams.dispatch.scripts import HOUR_MS
+
+NIGHT_BEGINS_MS = 1_772_488_800_000  # 2026-03-02T22:00:00Z
 
 
 def derived(state: State) -> dict[str, Any]:
@@ -63,6 +65,18 @@ def test_record_by_record_it_is_as_if_all_were_derived(name: str, random: Random
             assert explained(config, copy.state, key) == explained(config, state, key)
         places = sorted(place for live in whole.alerts.values() if (place := place_of(live)) is not None)
         assert copy.active.page(100) == places
+
+
+def test_what_a_recurring_silence_says_of_its_end_before_it_begins_is_not_past_when_it_does() -> None:
+    config, state = CONFIGS["chain"], State()
+    given_ms = NIGHT_BEGINS_MS - 46 * 60_000
+    starts_ms, ends_ms = NIGHT_BEGINS_MS + 14 * 60_000, NIGHT_BEGINS_MS + 4 * HOUR_MS
+    silence = SetSilence(
+        silence_id="s1", matchers=tuple(parse_matchers("project_id=p1")), starts_at_ms=starts_ms, ends_at_ms=ends_ms,
+        by="ann", time_intervals=("nights",),
+    )  # fmt: skip
+    decide(config, state, silence, given_ms)
+    assert (state.silences["s1"].is_active, state.silences["s1"].until_ms) == (False, ends_ms)
 
 
 @examples(60)
