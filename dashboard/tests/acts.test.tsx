@@ -9,6 +9,7 @@ import { PreferencesProvider } from "~/app/preferences";
 import { useAlertActs } from "~/pages/alerts/alert-acts";
 import { useAct, type Act } from "~/parts/ActDialog";
 import "~/text";
+import { fillDom } from "./dom";
 
 type Sent = { path: string; key: string | null };
 let sent: Sent[] = [];
@@ -27,12 +28,7 @@ const server = setupServer(
   }),
 );
 beforeAll(() => {
-  class Observer {
-    observe() {}
-    unobserve() {}
-    disconnect() {}
-  }
-  Object.assign(window, { matchMedia: () => ({ matches: false, addEventListener: () => {}, removeEventListener: () => {} }), ResizeObserver: Observer });
+  fillDom();
   localStorage.setItem("episode-monitor", JSON.stringify({ name: "mina" }));
   server.listen();
 });

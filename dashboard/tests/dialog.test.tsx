@@ -10,18 +10,14 @@ import { PreferencesProvider } from "~/app/preferences";
 import { RefreshProvider } from "~/app/refresh";
 import { NewSilence } from "~/pages/alerts/NewSilence";
 import "~/text";
+import { fillDom } from "./dom";
 
 const server = setupServer(
   http.post("*/silences/preview", () => HttpResponse.json({ matches: [], total: 0 })),
   http.get("*/whoami", () => HttpResponse.json({ role: "operator", may_change: true })),
 );
 beforeAll(() => {
-  class Observer {
-    observe() {}
-    unobserve() {}
-    disconnect() {}
-  }
-  Object.assign(window, { matchMedia: () => ({ matches: false, addEventListener: () => {}, removeEventListener: () => {} }), ResizeObserver: Observer });
+  fillDom();
   server.listen();
 });
 afterEach(() => {
