@@ -6,6 +6,12 @@ from streams.alerting.verdict import Reason, Verdict
 from streams.numbering.numbering import Numbering
 
 
+def findings_of(numbering: Numbering, split: tuple[int, ...]) -> int:
+    """Those that count. A number that a split project lacks in one partition may be in another, so it has none.
+    `split`: its partitions, where there are several."""
+    return 0 if split else numbering.anomalies.findings
+
+
 @mypyc_attr(acyclic=True)
 class FindingsRule:
     """More than `most` open gaps and duplicates are too many."""
@@ -17,8 +23,7 @@ class FindingsRule:
         self.most = most
 
     def verdict(self, numbering: Numbering, split: tuple[int, ...]) -> Verdict:
-        """On a project's numbers. One that a split project lacks in one partition may be in another, so it has no
-        findings; `split`: its partitions, where there are several."""
-        findings = 0 if split else numbering.anomalies.findings
+        """On a project's numbers; see `findings_of`."""
+        findings = findings_of(numbering, split)
         reason = Reason.SPLIT if split else Reason.BACK_TO_NORMAL
         return Verdict(findings > self.most, findings, reason, numbering.episodes.count)

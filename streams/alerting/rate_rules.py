@@ -58,11 +58,16 @@ class RateRule:
     def _verdict(self, is_empty: bool, bad: int, whole: int) -> Verdict:
         if is_empty:
             return Verdict(False, 0, _NO_OPERATIONS)
-        is_above = bad * self.denominator > whole * self.numerator and bad >= self.min_bad
+        is_above = self._is_above(bad, whole)
         if whole < self.min_samples:
             return Verdict(False, bad, _INSUFFICIENT_DATA, whole, is_above)
-        is_crossed = is_above and (not self.z or wilson.is_above(bad, whole, self.ratio, self.z))
-        return Verdict(is_crossed, bad, _BACK_TO_NORMAL, whole, is_above)
+        return Verdict(is_above and self._is_sure(bad, whole), bad, _BACK_TO_NORMAL, whole, is_above)
+
+    def _is_above(self, bad: int, whole: int) -> bool:
+        return bad >= self.min_bad and bad * self.denominator > whole * self.numerator
+
+    def _is_sure(self, bad: int, whole: int) -> bool:
+        return not self.z or wilson.is_above(bad, whole, self.ratio, self.z)
 
     def _verdict_on(self, tally: int) -> Verdict:
         bad, whole = packed_counts.field(tally, self.bad_shift), packed_counts.field(tally, self.whole_shift)
@@ -100,9 +105,7 @@ class RateRule:
         """`judged(series).crossed` without a verdict, for each event of a project that is watched."""
         window, short = series.windows[self.window_index], self.short
         bad, whole = int(window.field(self.bad_place)), int(window.field(self.whole_place))
-        if bad < self.min_bad or whole < self.min_samples or bad * self.denominator <= whole * self.numerator:
-            return False
-        if self.z and not wilson.is_above(bad, whole, self.ratio, self.z):
+        if whole < self.min_samples or not self._is_above(bad, whole) or not self._is_sure(bad, whole):
             return False
         return short is None or short.is_crossed(series)
 

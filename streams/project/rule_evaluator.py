@@ -12,6 +12,7 @@ from streams.alerting.alert_of import alert_of
 from streams.alerting.alert_state import AlertState
 from streams.alerting.core import FINAL_GRACES, Core
 from streams.alerting.cusum import CusumRule
+from streams.alerting.findings_rules import findings_of
 from streams.alerting.rule import Rule
 from streams.alerting.verdict import ENDS, Reason, Verdict
 from streams.project.project_state import ProjectState
@@ -50,19 +51,22 @@ def is_steady(core: Core, state: ProjectState) -> bool:
     if core.cusums:
         return False  # a score follows the clock
     for rate in core.rates:
-        memory = state.alerts.get(rate.rule_id)
-        if rate.is_crossed(state.series) != (memory is not None and not memory.calm_since_ms):
+        if rate.is_crossed(state.series) != _says_crossed(state.alerts.get(rate.rule_id)):
             return False
     if not core.findings:
         return True
-    findings = 0 if state.split else state.numbering.anomalies.findings
+    findings = findings_of(state.numbering, state.split)
     for counted in core.findings:
         memory, is_crossed = state.alerts.get(counted.rule_id), findings > counted.most
-        if is_crossed != (memory is not None and not memory.calm_since_ms):
+        if is_crossed != _says_crossed(memory):
             return False
         if memory is not None and not _has_told(memory, findings, is_crossed, state.deadline_ms):
             return False
     return True
+
+
+def _says_crossed(memory: AlertState | None) -> bool:
+    return memory is not None and not memory.calm_since_ms
 
 
 def _has_told(memory: AlertState, findings: int, is_crossed: bool, deadline_ms: int | None) -> bool:

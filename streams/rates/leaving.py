@@ -8,30 +8,29 @@ from streams.rates.windows import Window
 
 def next_to_leave(series: OperationSeries, window: Window) -> int:
     """The epoch second at which the oldest operation of a window that is not empty leaves it."""
-    second: i64 = max(window.oldest, window.tail + 1)
-    while second <= series.now_second:
-        first: i64 = second // 60 * 60
-        pane = series.minutes.get(int(second // 60))
-        found: i64 = 60 if pane is None else pane.next_second(second - first)
-        second = first + found
-        if found < 60:
-            break
-    window.oldest = second
-    return int(second + window.length_seconds)
+    window.oldest = _next_second(series, window, 0, 0)
+    return int(window.oldest + window.length_seconds)
 
 
 def next_bad_to_leave(series: OperationSeries, window: Window, flags: i64, mask: int) -> int:
     """No operation whose kind has one of these flags leaves the window before this epoch second; `mask` has their
     fields of a tally."""
+    return int(_next_second(series, window, flags, mask) + window.length_seconds)
+
+
+def _next_second(series: OperationSeries, window: Window, flags: i64, mask: int) -> i64:
+    """Before this epoch second the window holds no operation; flags: none of these kinds."""
     second: i64 = max(window.oldest, window.tail + 1)
     while second <= series.now_second:
         first: i64 = second // 60 * 60
         pane = series.minutes.get(int(second // 60))
-        found: i64 = 60 if pane is None else pane.next_bad_second(second - first, flags, mask)
+        found: i64 = 60
+        if pane is not None:
+            found = pane.next_bad_second(second - first, flags, mask) if flags else pane.next_second(second - first)
         second = first + found
         if found < 60:
             break
-    return int(second + window.length_seconds)
+    return second
 
 
 def earliest_after_leaving(series: OperationSeries, window: Window, count: i64) -> int:
