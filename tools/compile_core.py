@@ -29,7 +29,7 @@ MODULES = {
 NOT_COMPILED = {
     "models": "alert times wire wording",
     "streams/alerting": (
-        "alert_inputs alert_of alert_state cusum rule rule_state rule_types rules statistics verdict wilson"
+        "alert_inputs alert_life alert_of alert_state cusum rule rule_state rule_types rules statistics verdict wilson"
     ),
     "streams/base": "changelog_keys checkpoint_types steps",
     "streams/numbering": "finding_history waivers",

@@ -3,7 +3,8 @@
 from urllib.parse import quote
 
 from models.alert import Alert, AlertInputs, AlertStatus
-from streams.alerting.alert_state import AlertState, alert_id
+from streams.alerting.alert_life import alert_id
+from streams.alerting.alert_state import AlertState
 from streams.alerting.core import Core
 from streams.alerting.rule import Rule
 from streams.alerting.verdict import Measurement

@@ -1,6 +1,6 @@
 """Alerts about drift, which a check finds and events cannot show. Their ids are computed from what drifts.
 
-They follow `streams.alerting.alert_state` as all alerts do, but by the wall clock, and only a check moves them. One
+They follow `streams.alerting.alert_life` as all alerts do, but by the wall clock, and only a check moves them. One
 partition stores those of the whole fleet, so that one worker at a time emits them and none is lost.
 """
 
@@ -12,7 +12,7 @@ import msgspec
 
 from models.alert import Alert, Severity
 from models.wording import counted
-from streams.alerting import alert_state as life
+from streams.alerting import alert_life as life
 from streams.alerting.alert_inputs import inputs_of
 from streams.alerting.alert_of import alert_of
 from streams.alerting.alert_state import AlertState, read_alert

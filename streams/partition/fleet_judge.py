@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from models.alert import Alert
-from streams.alerting import alert_state as life
+from streams.alerting import alert_life as life
 from streams.alerting.alert_inputs import inputs_of
 from streams.alerting.alert_of import alert_of
 from streams.alerting.alert_state import AlertState
