@@ -13,7 +13,7 @@ from episode_monitor import compiled
 # `compiled.PACKAGES`; a test holds them complete.
 MODULES = {
     "models": "event quick_events",
-    "streams/alerting": "core findings_rules rate_rules",
+    "streams/alerting": "alert_life core findings_rules rate_rules verdict",
     "streams/base": (
         "calendar ids intervals numbering_rules open_table outcome_flags packed_counts packing sketch value_log"
     ),
@@ -29,7 +29,7 @@ MODULES = {
 NOT_COMPILED = {
     "models": "alert times wire wording",
     "streams/alerting": (
-        "alert_inputs alert_life alert_of alert_state cusum rule rule_state rule_types rules statistics verdict wilson"
+        "alert_inputs alert_of alert_state cusum rule rule_state rule_types rules statistics wilson"
     ),
     "streams/base": "changelog_keys checkpoint_types steps",
     "streams/numbering": "finding_history waivers",

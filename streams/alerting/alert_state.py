@@ -1,4 +1,4 @@
-"""What is remembered of a rule of one project that is crossed, or fires still; `streams.alerting.alert_life` changes it."""
+"""What is remembered of a rule of one project that is crossed, or fires still. `alert_life` changes it."""
 
 from typing import Any
 

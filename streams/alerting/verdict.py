@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import NamedTuple
 
-import msgspec
+from mypy_extensions import mypyc_attr
 
 from models.alert import FINDINGS_ROSE
 
@@ -29,16 +29,21 @@ ENDS = frozenset(
 )  # fmt: skip
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """`bad` of `whole`: findings of episodes, or bad operations of those in the window."""
+@mypyc_attr(acyclic=True)
+class Verdict:
+    """`bad` of `whole`: findings of episodes, or bad operations of those in the window. Never changed."""
 
-    crossed: bool
-    bad: int
-    calm_reason: Reason = Reason.BACK_TO_NORMAL  # why it is not crossed
-    whole: int = 0
-    is_above: bool = False  # by the counts alone, be they enough for a verdict or not
-    score: int = 0  # of a CUSUM
-    short: tuple[int, int] | None = None  # bad and whole of the short window of a burn rate
+    __slots__ = ("bad", "calm_reason", "crossed", "is_above", "score", "short", "whole")
+
+    def __init__(
+        self, crossed: bool, bad: int, calm_reason: Reason = Reason.BACK_TO_NORMAL, whole: int = 0,
+        is_above: bool = False, *, score: int = 0, short: tuple[int, int] | None = None,
+    ) -> None:  # fmt: skip
+        """`calm_reason`: why it is not crossed. `is_above`: by the counts alone, be they enough for a verdict or not.
+        `score`: of a CUSUM. `short`: bad and whole of the short window of a burn rate."""
+        self.crossed, self.bad, self.whole = crossed, bad, whole
+        self.calm_reason, self.is_above = calm_reason, is_above
+        self.score, self.short = score, short
 
 
 class Measurement(NamedTuple):

@@ -58,14 +58,14 @@ class Numbering(NumberState):
             and self.base is not None and episodes.count < self.rules.max_episodes
         ):  # fmt: skip
             self.peak = number
-            before_ms = self.changed_ms
+            before_ms, troubled_ms = self.changed_ms, self.troubled_ms
             if number - self.max_number == 1 and anomalies is out_of_order.NONE:
                 episodes.take(episode, number)
                 self.max_number = number
                 self.note(number, seen_ms, horizon_ms)
             else:
                 self._acquire(episode, number, seen_ms, horizon_ms)
-                if seen_ms <= before_ms:
+                if seen_ms < before_ms or seen_ms == troubled_ms:
                     self.redate(horizon_ms)
             return
         self._move(episode, number, at_ms, seen_ms, horizon_ms)
@@ -113,12 +113,13 @@ class Numbering(NumberState):
     def _change_number(self, episode: bytes, current: int, number: int, seen_ms: int, horizon_ms: int) -> None:
         if episode in self.anomalies.aside:
             del self.anomalies.aside[episode]
-        before_ms = self.changed_ms
+        before_ms, troubled_ms = self.changed_ms, self.troubled_ms
         if number != DELETED:  # before it leaves its old number: what is missing between the two stays missing
             self._take_or_set_aside(episode, number, seen_ms, horizon_ms)
         if current:
             self._release(episode, current, seen_ms, horizon_ms, deleted=number == DELETED)
-        if horizon_ms <= seen_ms <= before_ms:
+        # At one moment numbers are taken before others are left: what only took some is in order with it.
+        if horizon_ms <= seen_ms and (seen_ms < before_ms or seen_ms == troubled_ms):
             self.redate(horizon_ms)
 
     def _has_room(self, episode: bytes, number: int, current: int) -> bool:

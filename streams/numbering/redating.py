@@ -111,10 +111,9 @@ def _held_before(episodes: Episodes, changes: list[Change]) -> dict[int, int]:
 def _highest_untouched(episodes: Episodes, touched: dict[int, int]) -> int:
     """The highest number that is held and did not change; 0 where there is none."""
     for chunk in reversed(episodes.chunks):
-        owners = list(chunk.owners())
-        for place in range(len(owners) - 1, -1, -1):
+        for place in range(int(chunk.end()) - 1, -1, -1):
             number = (chunk.index << CHUNK_SHIFT) + place
-            if owners[place] is not None and number not in touched:
+            if number not in touched and chunk.owner(place) is not None:
                 return number
     return 0
 

@@ -1,9 +1,13 @@
 """When operations leave a window of a series: lower bounds, by which a rule knows when to look again."""
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from streams.rates.operation_series import OperationSeries
 from streams.rates.windows import Window
+
+MINUTES_LOOKED_AT: Final = 4  # a farther bound would cost more to find than to look again by then
 
 
 def next_to_leave(series: OperationSeries, window: Window) -> int:
@@ -36,30 +40,40 @@ def _next_second(series: OperationSeries, window: Window, flags: i64, mask: int)
 def earliest_after_leaving(series: OperationSeries, window: Window, count: i64) -> int:
     """No earlier than this epoch second have `count` operations left the window.
 
-    A lower bound from whole minutes; at least the next second at which anything leaves.
+    A lower bound from few whole minutes; at least the next second at which anything leaves.
     """
     soonest = next_to_leave(series, window)
     last: i64 = series.now_second // 60
-    minute: i64 = _minute_of_nth(series, count, (window.tail + 1) // 60, last)
+    minute: i64 = _minute_of_nth(series, count, window.oldest // 60, last)
     return soonest if minute > last else max(soonest, int(minute * 60 + window.length_seconds))
 
 
 def _minute_of_nth(series: OperationSeries, count: i64, first: i64, last: i64) -> i64:
-    """In which of these minutes the operation with this number, from 1, happened at the earliest; past the last
-    one: in none."""
+    """The operation with this number, from 1, happened no earlier than in this one of these minutes, of which only
+    the first that are not empty are looked at; past the last one: in none."""
     if last - first >= 2 * len(series.minutes):  # a long window with few minutes in it
-        for known in sorted(series.minutes):
-            if first <= known <= last:
-                count -= series.minutes[known].attempted
-                if count <= 0:
-                    return known
-        return last + 1
+        return _minute_of_nth_known(series, count, first, last)
     minute: i64 = first
-    while minute <= last:
+    looked: i64 = 0
+    while minute <= last and looked < MINUTES_LOOKED_AT:
         pane = series.minutes.get(int(minute))
         if pane is not None:
             count -= pane.attempted
             if count <= 0:
                 break
+            looked += 1
         minute += 1
     return minute
+
+
+def _minute_of_nth_known(series: OperationSeries, count: i64, first: i64, last: i64) -> i64:
+    looked: i64 = 0
+    for known in sorted(series.minutes):
+        if first <= known <= last:
+            if looked == MINUTES_LOOKED_AT:
+                return known
+            count -= series.minutes[known].attempted
+            if count <= 0:
+                return known
+            looked += 1
+    return last + 1

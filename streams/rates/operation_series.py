@@ -7,7 +7,7 @@ from mypy_extensions import i64, mypyc_attr
 
 from streams.base import packed_counts
 from streams.base.outcome_flags import Sums
-from streams.base.sketch import Sketch, merge
+from streams.base.sketch import BinCounts, Sketch, merge
 from streams.rates import pane_codec
 from streams.rates.panes import Pane
 from streams.rates.windows import Window
@@ -202,25 +202,25 @@ class OperationSeries:
         A second with very many operations at the window's edge is rounded to its minute in the sketch alone.
         """
         total = 0
-        sketches: list[Sketch] = []
+        bins = BinCounts()
         for minute, pane in self.minutes.items():
             first, last = minute * 60, minute * 60 + 59
             if last <= after or first > until:
                 continue
             if (first > after and last <= until) or not pane.has_seconds:
                 total += pane.total
-                sketches.append(pane.sketch)
+                pane.put_bins(bins, 0, 59)
                 continue
             low, high = max(after + 1 - first, 0), min(until - first, 59)
             inside = Sums()
             pane.put(inside, low, high, +1)
             total += inside.total
-            sketches.append(pane.sketch_between(low, high))
+            pane.put_bins(bins, low, high)
         for hour, pane in self.hours.items():
             if hour * 3600 + 3599 > after and hour * 3600 <= until:
                 total += pane.total
-                sketches.append(pane.sketch)
-        return total, merge(sketches)
+                pane.put_bins(bins, 0, 59)
+        return total, bins.sketch
 
     def by_minute(self, after_minute: int) -> dict[int, tuple[int, Sketch]]:
         """Minute number -> tally and sketch, for minutes past `after_minute` that hold anything."""

@@ -11,8 +11,8 @@ from librt.vecs import append, pop, vec
 from mypy_extensions import i64, mypyc_attr
 
 from streams.base import packed_counts
-from streams.base.outcome_flags import OperationCounts, Sums, bin_if_timed, tally_of
-from streams.base.sketch import Sketch
+from streams.base.outcome_flags import TIMED, OperationCounts, Sums, bin_if_timed, tally_of
+from streams.base.sketch import BinCounts, Sketch
 from streams.rates.busy_seconds import Seconds
 from streams.rates.packed_operation import bin_in, duration_of, entry_of, kind_of, second_of, tally_in
 
@@ -201,29 +201,23 @@ class Pane:
     @property
     def sketch(self) -> Sketch:
         """Counts by bin; not to be changed."""
-        return self._sketch_of_entries(0, 59) if self.folded is None else self._with(self.folded.sketch, 0, 59)
+        if self.folded is not None and not len(self.entries):
+            return self.folded.sketch
+        bins = BinCounts()
+        self.put_bins(bins, 0, 59)
+        return bins.sketch
 
-    def _with(self, folded: Sketch, first: i64, last: i64) -> Sketch:
-        if not len(self.entries):
-            return folded
-        sketch = self._sketch_of_entries(first, last)
-        for key, count in folded.items():
-            sketch[key] = sketch.get(key, 0) + count
-        return sketch
-
-    def _sketch_of_entries(self, first: i64, last: i64) -> Sketch:
-        sketch: Sketch = {}
+    def put_bins(self, bins: BinCounts, first: i64, last: i64) -> None:
+        """Count the durations of these seconds; of the whole minute where one of them is too busy to tell."""
+        folded = self.folded
+        if folded is not None:
+            inside = None if first == 0 and last == 59 else folded.sketch_between(int(first), int(last))
+            if inside is None:
+                first, last = 0, 59
+            bins.add_sketch(folded.sketch if inside is None else inside)
         for entry in self.entries:
-            if first <= second_of(entry) <= last:
-                key = bin_in(entry)
-                if key is not None:
-                    sketch[key] = sketch.get(key, 0) + 1
-        return sketch
-
-    def sketch_between(self, first: int, last: int) -> Sketch:
-        """Counts by bin in these seconds; of the whole minute where one of them is too busy to tell."""
-        exact = {} if self.folded is None else self.folded.sketch_between(first, last)
-        return self.sketch if exact is None else self._with(exact, first, last)
+            if first <= second_of(entry) <= last and kind_of(entry) & TIMED:
+                bins.add(duration_of(entry))
 
     @property
     def seconds(self) -> dict[int, int]:
