@@ -89,7 +89,11 @@ class DeadLetters:
             retry=retry_if_exception_type(Exception), sleep=environment.sleep, before_sleep=failed,
             wait=lambda state: backoff_seconds(state.attempt_number, environment.jitter),
         )  # fmt: skip
-        if await retrying(write):
+        try:
+            is_written: bool = await retrying(write)
+        finally:  # a cycle, which would keep the letter: no collection looks at what was frozen
+            retrying.iter_state.reset()
+        if is_written:
             await letter.written()
 
     def _count(self, change: int) -> None:
