@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from episode_monitor import __version__
-from episode_monitor.cli.commands import LazyCommands
+from episode_monitor.cli.commands import LazyCommands, options_of
 from episode_monitor.exits import ExitCode, Failure, end_start, is_interruption
 
 _PROCESS = object()  # the context's object where a command is the whole process, as it is not in tests
@@ -34,12 +34,13 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     """Monitors episode numbering in real time: gaps, duplicates, conflict and failure rates."""
-    if not context.resilient_parsing and "--help" not in sys.argv:
-        _prepare(is_process=context.obj is _PROCESS)
+    options = {"help": True} if context.resilient_parsing else options_of(context)
+    if "help" not in options:
+        _prepare(is_process=context.obj is _PROCESS, is_seated="seat" in options)
     end_start()
 
 
-def _prepare(*, is_process: bool) -> None:
+def _prepare(*, is_process: bool, is_seated: bool) -> None:
     """For a command that runs; help waits for nothing of it. Logging is of a whole process."""
     from episode_monitor.observe.logs import configure_quiet
     from episode_monitor.settings.env_file import ENV_FILE, notices
@@ -47,7 +48,7 @@ def _prepare(*, is_process: bool) -> None:
 
     if is_process:
         configure_quiet()
-    if "--seat" in sys.argv:  # one of several processes, whose supervisor has said it
+    if is_seated:  # one of several processes, whose supervisor has said it
         return
     for sentence in notices(ENV_FILE, os.environ, Settings.model_fields):
         print(f"episode-monitor: {sentence}", file=sys.stderr)

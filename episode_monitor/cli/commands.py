@@ -59,6 +59,9 @@ COMMANDS: Final = {
 }
 
 
+_RESOLVED: Final = "episode_monitor.cli.resolved"  # in the context: name, command and its words
+
+
 class LazyCommands(TyperGroup):
     """The commands above. Help, which lists all, imports none."""
 
@@ -78,6 +81,12 @@ class LazyCommands(TyperGroup):
             self.commands[cmd_name] = imported(cmd_name)
         return self.commands[cmd_name]
 
+    def resolve_command(self, ctx: Any, args: Any) -> Any:
+        """As click does it; `options_of` reads the words that are left once more."""
+        found = super().resolve_command(ctx, args)
+        ctx.meta[_RESOLVED] = found
+        return found
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """All commands with a line each."""
         self._is_help = True
@@ -92,6 +101,18 @@ class LazyCommands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted("Interrupted before the command ended.") from None
+
+
+def options_of(context: Any) -> dict[str, Any]:
+    """The options of the innermost command that is about to run, as its parser reads them; none is checked yet."""
+    _, command, words = context.meta[_RESOLVED]
+    while True:
+        context = command.context_class(command, parent=context, resilient_parsing=True)
+        options, words, _ = command.make_parser(context).parse_args(args=list(words))
+        inner = command.get_command(context, words[0]) if words and isinstance(command, TyperGroup) else None
+        if inner is None or "help" in options:
+            return dict(options)
+        command, words = inner, words[1:]
 
 
 def imported(name: str) -> Any:
