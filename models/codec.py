@@ -23,8 +23,6 @@ from models.event import (
 from models.quick_events import quick_event
 from models.record_headers import HeaderAttributes, fill_from_headers, read_headers
 from models.refusal import (
-    MAX_NESTING,
-    SHALLOW_BYTES,
     excerpt,
     find_fault,
     invalid_field,
@@ -34,7 +32,16 @@ from models.refusal import (
     unsupported_version,
 )
 from models.times import epoch_ms, may_be_rounded
-from models.wire import MAX_RETRIES, NEEDS_EPISODE_ID, NEEDS_EPISODE_NUMBER, SCHEMA_VERSION, WireEvent, required_fields
+from models.wire import (
+    MAX_NESTING,
+    MAX_RETRIES,
+    NEEDS_EPISODE_ID,
+    NEEDS_EPISODE_NUMBER,
+    SCHEMA_VERSION,
+    SHALLOW_BYTES,
+    WireEvent,
+    required_fields,
+)
 
 
 class Tombstone(msgspec.Struct, frozen=True):
@@ -65,9 +72,9 @@ def decode_event(
     """
     if value is None:
         return TOMBSTONE
-    size = len(value)
-    if not headers and size <= SHALLOW_BYTES and (event := quick_event(key, value, now_ms)) is not None:
+    if not headers and (event := quick_event(key, value, now_ms)) is not None:
         return event
+    size = len(value)
     if size > MAX_VALUE_BYTES:
         return Malformed(DeadLetterReason.TOO_LARGE, f"The value has {size} bytes; at most {MAX_VALUE_BYTES} are read.")
     if size > SHALLOW_BYTES and nested_too_deep(value):

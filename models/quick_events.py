@@ -13,7 +13,14 @@ from msgspec import Meta, ValidationError
 
 from models.event import FUTURE_TOLERANCE_MS, Event, RetryReason, default_reason
 from models.times import epoch_ms
-from models.wire import MAX_RETRIES, NEEDS_EPISODE_ID, NEEDS_EPISODE_NUMBER, SCHEMA_VERSION, TextualEvent
+from models.wire import (
+    MAX_RETRIES,
+    NEEDS_EPISODE_ID,
+    NEEDS_EPISODE_NUMBER,
+    SCHEMA_VERSION,
+    SHALLOW_BYTES,
+    TextualEvent,
+)
 
 _UNKNOWN: Final = -1  # a moment that the slow way must read
 _SECOND: Final = 19  # characters of `2025-10-09T08:53:20`
@@ -25,6 +32,8 @@ _Aware = Annotated[datetime, Meta(tz=True)]
 
 def quick_event(key: bytes | None, value: bytes, now_ms: int) -> Event | None:
     """The event of a record without headers; None: `decode_event` has to look closer. Arguments as there."""
+    if len(value) > SHALLOW_BYTES:
+        return None
     try:
         wire: tuple[Any, ...] = _fields(_decode(value))
         if not value.isascii():

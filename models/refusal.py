@@ -16,10 +16,8 @@ from models.dead_letter import DeadLetterReason, Malformed
 from models.event import EventType
 from models.record_headers import HeaderAttributes
 from models.times import plain_rfc3339
-from models.wire import FIELD_RULES, MAX_INT64, MIN_INT64, SCHEMA_VERSION, WireEvent, required_fields
+from models.wire import FIELD_RULES, MAX_INT64, MAX_NESTING, MIN_INT64, SCHEMA_VERSION, WireEvent, required_fields
 
-MAX_NESTING = 400  # levels; a fixed limit, so that what is accepted never depends on how full the stack is
-SHALLOW_BYTES = 2 * MAX_NESTING  # a shorter value cannot be nested deeper and still be JSON
 _MAX_EXCERPT_CHARACTERS = 40
 _HUGE = 10**400  # stands for any integer that a float cannot hold,
 _OUT_OF_RANGE = _HUGE + 1  # and this for any other such number

@@ -14,6 +14,8 @@ from models.event import MAX_EPISODE_NUMBER, EventType, RetryReason
 
 SCHEMA_VERSION: Final = 1
 MAX_RETRIES: Final = 1000  # so many are held with one reason each where the event gives none; of more only the number
+MAX_NESTING = 400  # levels; a fixed limit, so that what is accepted never depends on how full the stack is
+SHALLOW_BYTES: Final = 2 * MAX_NESTING  # a shorter value cannot be nested deeper and still be JSON
 MAX_INT64 = 2**63 - 1
 MIN_INT64 = -(2**63)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from episode_monitor import compiled
 
-# All modules that the partition, its stored values and the quick reading of events import, of the packages in
+# All modules that the loop around the partition and its stored values import, of the packages in
 # `compiled.PACKAGES`; a test holds them complete.
 MODULES = {
     "models": "event quick_events",
@@ -18,7 +18,7 @@ MODULES = {
         "calendar ids intervals numbering_rules open_table outcome_flags packed_counts packing sketch value_log"
     ),
     "streams/numbering": "anomalies chunks episodes number_state numbering redating suspects",
-    "streams/partition": "checkpointer deadline_queue partition project_index state_cache",
+    "streams/partition": "checkpointer deadline_queue partition project_index quick_taking state_cache",
     "streams/project": "body_writer numbering_codec project_state rule_evaluator state_codec step",
     "streams/rates": (
         "busy_seconds days dedup_window leaving operation_series operations packed_operation pane_codec panes "
@@ -28,9 +28,7 @@ MODULES = {
 # Left out: those that define message structs, which are C already, and those that no single event passes through.
 NOT_COMPILED = {
     "models": "alert times wire wording",
-    "streams/alerting": (
-        "alert_inputs alert_of alert_state cusum rule rule_state rule_types rules statistics wilson"
-    ),
+    "streams/alerting": ("alert_inputs alert_of alert_state cusum rule rule_state rule_types rules statistics wilson"),
     "streams/base": "changelog_keys checkpoint_types steps",
     "streams/numbering": "finding_history waivers",
     "streams/partition": "splits",

@@ -27,6 +27,7 @@ from streams.base.checkpoint_types import Cursor, Section
 from streams.partition.drift_alerts import KEEPER, DriftAlerts
 from streams.partition.fleet_judge import FleetJudge
 from streams.partition.partition import Partition
+from streams.partition.quick_taking import take_quick
 from streams.project.step import NO_CLOCK
 
 log = structlog.get_logger(__name__)
@@ -211,41 +212,55 @@ class Owned:
     def take(self, records: Sequence[Record], now_ms: Callable[[], int]) -> list[DeadLetter]:
         """Decode and apply records in order; returns the dead letters among them."""
         letters: list[DeadLetter] = []
-        partition, outcomes, known_letters = self.partition, self.counts.outcomes, self.checkpoint.known_letters
-        first, position, in_a_row = self.position, self.position, self.letters_in_a_row
-        clock_ms = max(now_ms(), partition.clock_ms)  # one that was set back must not make everything come too early
-        for record in records:
-            offset = record.offset
-            if offset < position:
-                continue
-            decoded = decode_event(record.key, record.value, record.headers, clock_ms)
-            position = offset + 1
-            if offset in known_letters:  # it may look good now: what lay in the future then no longer does
-                known_letters.discard(offset)
-                partition.pass_over(offset)
-            elif type(decoded) is Event:
-                in_a_row = 0
-                if record.key is None and len(self.keyless) < MAX_KEYLESS:
-                    self.keyless.add(decoded.project_id)
-                written_ms = record.timestamp
-                if partition.take(decoded, offset, NO_CLOCK if written_ms is None else written_ms, clock_ms):
-                    outcomes["applied"] += 1
-                else:
-                    outcomes["already_applied"] += 1
-            else:
-                partition.pass_over(offset)
-                if isinstance(decoded, Malformed):
-                    in_a_row += 1
-                    letters.append(self._dead_letter(record, decoded))
-                else:
-                    outcomes["tombstone"] += 1
-        if records and type(records[-1]) is not UnreadableBatch:  # which may become readable
-            self.checkpoint.last_taken = records[-1]
-        if self.audit is not None and records:
-            self.audit.take(records if records[0].offset >= first else _from(records, first))
-        self.position, self.letters_in_a_row = position, in_a_row
+        if records and records[0].offset < self.position:
+            records = [record for record in records if record.offset >= self.position]
+        clock_ms = max(now_ms(), self.partition.clock_ms)  # one that was set back must not make everything too early
+        known_letters, place = self.checkpoint.known_letters, 0
+        has_known = bool(known_letters) and any(record.offset in known_letters for record in records)
+        while place < len(records):
+            if not has_known:
+                place = self._take_quick(records, place, clock_ms)
+            if place < len(records):
+                letters += self._take_one(records[place], clock_ms)
+                place += 1
+        if records:
+            if type(records[-1]) is not UnreadableBatch:  # which may become readable
+                self.checkpoint.last_taken = records[-1]
+            if self.audit is not None:
+                self.audit.take(records)
         self.taken_at = time.monotonic()
         return letters
+
+    def _take_quick(self, records: Sequence[Record], first: int, clock_ms: int) -> int:
+        place, applied = take_quick(self.partition, records, first, clock_ms)
+        if place > first:
+            outcomes = self.counts.outcomes
+            outcomes["applied"] += applied
+            outcomes["already_applied"] += place - first - applied
+            self.position, self.letters_in_a_row = records[place - 1].offset + 1, 0
+        return place
+
+    def _take_one(self, record: Record, clock_ms: int) -> list[DeadLetter]:
+        partition, offset, outcomes = self.partition, record.offset, self.counts.outcomes
+        decoded = decode_event(record.key, record.value, record.headers, clock_ms)
+        self.position = offset + 1
+        if offset in self.checkpoint.known_letters:  # it may look good now: what lay in the future then no longer does
+            self.checkpoint.known_letters.discard(offset)
+            partition.pass_over(offset)
+        elif type(decoded) is Event:
+            self.letters_in_a_row = 0
+            if record.key is None and len(self.keyless) < MAX_KEYLESS:
+                self.keyless.add(decoded.project_id)
+            written_ms = NO_CLOCK if record.timestamp is None else record.timestamp
+            was_news = partition.take(decoded, offset, written_ms, clock_ms)
+            outcomes["applied" if was_news else "already_applied"] += 1
+        else:
+            partition.pass_over(offset)
+            if isinstance(decoded, Malformed):
+                self.letters_in_a_row += 1
+                return [self._dead_letter(record, decoded)]
+            outcomes["tombstone"] += 1
+        return []
 
     def pass_to(self, next_offset: int) -> None:
         """What lies before this offset and was not taken is no event: transaction markers and what was aborted."""
@@ -262,7 +277,3 @@ class Owned:
             first, last = unreadable.first_offset, unreadable.offset
             return dead_batch(self.topic, self.number, first, last, unreadable.kept, malformed)
         return dead_letter(self.topic, self.number, record.offset, record.key, record.value, record.headers, malformed)
-
-
-def _from(records: Sequence[Record], offset: int) -> Sequence[Record]:
-    return [record for record in records if record.offset >= offset]

@@ -17,6 +17,7 @@ from episode_monitor.checks.table_comparison import OpenReader
 from episode_monitor.fleet.acts.drift import ReportDrift
 from episode_monitor.service_database.errors import ServiceDatabaseError
 from models.alert import Severity
+from streams.alerting.alert_life import is_pending
 from streams.alerting.rule import FLEET
 from streams.base.numbering_rules import NumberingRules
 from streams.partition.drift_alerts import KEEPER, drifting, named
@@ -94,7 +95,7 @@ def critical_projects(partition: Partition) -> Iterable[str]:
     for project in list(partition.index.alerting):
         state = partition.look(project)
         if state is not None and any(
-            not memory.is_pending and rule_id in by_id and by_id[rule_id].severity is Severity.CRITICAL
+            not is_pending(memory) and rule_id in by_id and by_id[rule_id].severity is Severity.CRITICAL
             for rule_id, memory in state.alerts.items()
         ):
             yield project

@@ -17,6 +17,16 @@ def alert_id(rule_id: str, project_id: str, starts_at_ms: int) -> str:
     return blake2b(f"{rule_id}\0{project_id}\0{starts_at_ms}".encode(), digest_size=12).hexdigest()
 
 
+def is_pending(memory: AlertState) -> bool:
+    """Whether it does not fire yet."""
+    return not memory.starts_at_ms
+
+
+def changed_ms(memory: AlertState) -> int:
+    """When its newest transition was due."""
+    return memory.rose_at_ms or memory.starts_at_ms or memory.since_ms
+
+
 def judge(
     rule: Rule, memory: AlertState | None, verdict: Verdict, at_ms: int, trace_id: str | None, hold_ms: int = 0
 ) -> tuple[AlertState | None, Reason | None]:
@@ -24,7 +34,7 @@ def judge(
     how long a firing rule must not be crossed until it is resolved."""
     if memory is None:
         return _begin(rule, verdict, at_ms, trace_id) if verdict.crossed else (None, None)
-    if memory.is_pending:
+    if is_pending(memory):
         return _pending(rule, memory, verdict, at_ms)
     if verdict.crossed:
         memory.calm_since_ms = 0
@@ -59,7 +69,7 @@ def _pending(rule: Rule, memory: AlertState, verdict: Verdict, at_ms: int) -> tu
 def _rise(memory: AlertState, verdict: Verdict, at_ms: int) -> Reason | None:
     if not _has_more(memory, verdict):
         memory.findings = min(memory.findings, verdict.bad)
-    elif at_ms >= memory.changed_ms + RISE_INTERVAL_MS:
+    elif at_ms >= changed_ms(memory) + RISE_INTERVAL_MS:
         memory.findings, memory.rose_at_ms = verdict.bad, at_ms
         return Reason.FINDINGS_ROSE
     return None
@@ -72,10 +82,10 @@ def _has_more(memory: AlertState, verdict: Verdict) -> bool:
 def deadline_ms(rule: Rule, memory: AlertState, verdict: Verdict | None, hold_ms: int = 0) -> int | None:
     """When the next transition is due if nothing else happens; None where only an event can move it. `verdict` is that
     of a rule without a window."""
-    if memory.is_pending:
+    if is_pending(memory):
         return memory.since_ms + rule.for_seconds * 1000
     if memory.calm_since_ms:
         return memory.calm_since_ms + hold_ms
     if verdict is not None and _has_more(memory, verdict):
-        return memory.changed_ms + RISE_INTERVAL_MS
+        return changed_ms(memory) + RISE_INTERVAL_MS
     return None

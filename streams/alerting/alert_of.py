@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from models.alert import Alert, AlertInputs, AlertStatus
-from streams.alerting.alert_life import alert_id
+from streams.alerting.alert_life import alert_id, is_pending
 from streams.alerting.alert_state import AlertState
 from streams.alerting.core import Core
 from streams.alerting.rule import Rule
@@ -15,7 +15,7 @@ def alert_of(
     inputs: AlertInputs, is_over: bool, project_id: str, title: str, cause: str | None = None,
 ) -> Alert:  # fmt: skip
     """The alert at the time of a transition, or of a question. `cause` is what its id names in place of the rule."""
-    active = AlertStatus.PENDING if memory.is_pending else AlertStatus.FIRING
+    active = AlertStatus.PENDING if is_pending(memory) else AlertStatus.FIRING
     status = AlertStatus.RESOLVED if is_over else active
     return Alert(
         alert_key=f"{rule.rule_id}:{project_id}",

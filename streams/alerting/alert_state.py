@@ -19,16 +19,6 @@ class AlertState(msgspec.Struct, array_like=True):
     trace_ids: list[str] = []
 
     @property
-    def is_pending(self) -> bool:
-        """Whether it does not fire yet."""
-        return not self.starts_at_ms
-
-    @property
-    def changed_ms(self) -> int:
-        """When its newest transition was due."""
-        return self.rose_at_ms or self.starts_at_ms or self.since_ms
-
-    @property
     def reason(self) -> Reason:
         """Why it had its newest transition."""
         if self.rose_at_ms:

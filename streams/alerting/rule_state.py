@@ -3,6 +3,7 @@
 from enum import Enum
 from typing import Final
 
+from streams.alerting.alert_life import is_pending
 from streams.alerting.alert_state import AlertState
 from streams.alerting.verdict import Reason, Verdict
 
@@ -37,6 +38,6 @@ def state_of(memory: AlertState | None, verdict: Verdict) -> RuleState:
     """Where a rule stands with this alert, or without one."""
     if memory is None:
         return _CALM_OF.get(verdict.calm_reason, RuleState.INACTIVE)
-    if memory.is_pending:
+    if is_pending(memory):
         return RuleState.PENDING
     return RuleState.RECOVERING if memory.calm_since_ms else RuleState.FIRING

@@ -116,7 +116,10 @@ class Suspects:
     def oldest_ms(self) -> int | None:
         """When the oldest suspect began; None without any."""
         queue = self._queue
-        while queue and self._find(*queue[0]) is None:
+        while queue:
+            since_ms, which = queue[0]
+            if self._find(since_ms, which) is not None:
+                break
             heappop(queue)
         queued = queue[0][0] if queue else None
         if not self.jumped:

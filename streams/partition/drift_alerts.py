@@ -163,7 +163,7 @@ class DriftAlerts:
         if reason is not None or known is None or known.named != kept.named:
             self._kept[one.project] = kept
             self._changed()
-        return [] if reason is None else [self._describe(kept, memory.changed_ms)]
+        return [] if reason is None else [self._describe(kept, life.changed_ms(memory))]
 
     def _end(self, project: str, at_ms: int) -> list[Alert]:
         one = self._kept.pop(project, None)
@@ -181,7 +181,7 @@ class DriftAlerts:
     def active(self) -> Iterator[Alert]:
         """Those that fire."""
         for one in self._kept.values():
-            yield self._describe(one, one.memory.changed_ms)
+            yield self._describe(one, life.changed_ms(one.memory))
 
     def _describe(self, one: _Kept, at_ms: int, *, is_over: bool = False) -> Alert:
         project, drift = one.named.project, one.named.drift

@@ -71,11 +71,13 @@ def _says_crossed(memory: AlertState | None) -> bool:
 
 def _has_told(memory: AlertState, findings: int, is_crossed: bool, deadline_ms: int | None) -> bool:
     """Whether a rule on findings has nothing to emit or to remember, or will be judged when it has."""
-    if memory.is_pending or findings == memory.findings:
+    if life.is_pending(memory) or findings == memory.findings:
         return True
     if findings < memory.findings:
         return False
-    return not is_crossed or (deadline_ms is not None and deadline_ms <= memory.changed_ms + life.RISE_INTERVAL_MS)
+    if not is_crossed:
+        return True
+    return deadline_ms is not None and deadline_ms <= life.changed_ms(memory) + life.RISE_INTERVAL_MS
 
 
 def _evaluate_scores(
@@ -192,7 +194,7 @@ def active_alerts(core: Core, state: ProjectState) -> list[Alert]:
     return [
         describe(
             core, state, rule, memory, verdict_of(core, state, rule),
-            memory.reason, max(memory.changed_ms, state.now_ms),
+            memory.reason, max(life.changed_ms(memory), state.now_ms),
         )
         for rule_id, memory in state.alerts.items()
         if (rule := core.rules.by_id.get(rule_id)) is not None

@@ -5,6 +5,7 @@ from collections import Counter
 import msgspec
 
 from models.alert import AlertStatus
+from streams.alerting.alert_life import is_pending
 from streams.base.steps import Steps
 from streams.partition.partition import Partition
 
@@ -31,7 +32,7 @@ def rule_counts(partition: Partition) -> Steps[RuleCounts]:
     for seen, project_id in enumerate(alerting[:MOST_PROJECTS], 1):
         state = partition.look(project_id)
         for rule_id, memory in () if state is None else state.alerts.items():
-            (pending if memory.is_pending else firing)[rule_id] += 1
+            (pending if is_pending(memory) else firing)[rule_id] += 1
         if seen % _STEP == 0:
             yield
     return RuleCounts(firing, pending, len(alerting) <= MOST_PROJECTS)

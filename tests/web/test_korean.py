@@ -15,8 +15,8 @@ from episode_monitor.replay_jobs.spoken import spoken_job
 from episode_monitor.web.korean import ORIGINAL, spoken
 from models.codec import decode_event
 from models.dead_letter import Malformed
-from models.refusal import MAX_NESTING, invalid_field
-from models.wire import FIELD_RULES
+from models.refusal import invalid_field
+from models.wire import FIELD_RULES, MAX_NESTING
 
 EVENT = {
     "event_id": "e1", "type": "episode.created", "project_id": "p", "occurred_at": 1, "episode_id": "ep",
