@@ -14,8 +14,7 @@ log = structlog.get_logger(__name__)
 LETTERS_IN_A_ROW = 1000
 FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 600.0
-SLICE_RECORDS = 200  # of all partitions: 2 to 3 ms of work between two looks at the rest of the loop
-FEWEST_RECORDS = 20  # of one partition: fewer are not worth their turn
+SLICE_RECORDS = 200  # at the most; what ends a slice is its time
 PROBE_RECORDS = 20  # how many more letters are written after a pause to see whether things got better
 
 
@@ -31,13 +30,12 @@ class DeadLetterBackoff:
         self._first_seconds = first_seconds
         self._longest_seconds = longest_seconds
 
-    def slice_records(self, partitions: int, letters_in_a_row: int) -> int:
-        """How many records to take before asking `after` again, where so many partitions take turns: never so many
-        that more letters than the limit are written before the first pause."""
+    def slice_records(self, letters_in_a_row: int) -> int:
+        """How many records to take at the most before asking `after` again: never so many that more letters than the
+        limit are written before the first pause."""
         if self.pause_seconds:
             return min(PROBE_RECORDS, self.limit)
-        fair = max(FEWEST_RECORDS, SLICE_RECORDS // max(1, partitions))
-        return min(fair, max(1, self.limit - letters_in_a_row))
+        return min(SLICE_RECORDS, max(1, self.limit - letters_in_a_row))
 
     def after(self, letters_in_a_row: int) -> float:
         """How many seconds to wait now; 0: go on."""

@@ -35,12 +35,13 @@ from agents.engine.writer import Writer
 from agents.fetching.consumer_thread import Fetched
 from agents.fetching.reading import Record
 from agents.kafka.refusals import RIGHTS, reason_for_log
+from agents.time_slices import SLICE_SECONDS, Turns, let_others
 from models.dead_letter import DeadLetter
 from streams.alerting.core import Core
 
 log = structlog.get_logger(__name__)
 
-RECORDS_BESIDE_COLLECTING = 5  # at once, for each may be the one before which a project is encoded: 0.2 ms
+PIECE_RECORDS = 16  # between two looks at the clock: half a millisecond
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,7 @@ class Engine:
         self._now_ms = parts.now_ms
         self._options = options
         self._grew = asyncio.Event()
+        self._turns = Turns()  # of taking
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -240,28 +242,36 @@ class Engine:
             raise RuntimeError(f"records from {fetched.start} on do not follow {owned.position}")
         records, begin = fetched.records, 0
         while begin < len(records):
-            piece = records[begin : begin + self._slice_records(owned, backoff)]
+            await self._turns.mine()
             async with owned.locked() as change:
                 if change is None:
                     return
-                await self.emitter.emit(change, self._taken(owned, piece), piece)
-            begin += len(piece)
-            await asyncio.sleep(0)
+                end = min(len(records), begin + backoff.slice_records(owned.letters_in_a_row))
+                letters, end = self._taken(owned, records, begin, end)
+                await self.emitter.emit(change, letters, records[begin:end])
+            begin = end
+            await let_others()
             await pause(backoff, owned)
             await self.flusher.make_room(owned)
         async with owned.locked():
             owned.pass_to(fetched.next_offset)
 
-    def _slice_records(self, owned: Owned, backoff: DeadLetterBackoff) -> int:
-        records = backoff.slice_records(len(self.owned), owned.letters_in_a_row)
-        return min(records, RECORDS_BESIDE_COLLECTING) if owned.partition.checkpointer.waiting else records
-
-    def _taken(self, owned: Owned, piece: list[Record]) -> list[DeadLetter]:
+    def _taken(self, owned: Owned, records: list[Record], begin: int, end: int) -> tuple[list[DeadLetter], int]:
+        """Take records from `begin` on, up to `end` or until the slice is over; the dead letters among them, and the
+        place behind the last one that was taken."""
+        letters: list[DeadLetter] = []
+        ends_at = time.perf_counter() + SLICE_SECONDS
         try:
-            return owned.take(piece, self._now_ms)
+            while begin < end:
+                piece = records[begin : min(end, begin + PIECE_RECORDS)]
+                letters += owned.take(piece, self._now_ms)
+                begin += len(piece)
+                if time.perf_counter() >= ends_at:
+                    break
         except Exception:
             log.error("a record could not be processed", partition=owned.number, offset=owned.partition.next_offset - 1)
             raise
+        return letters, begin
 
     def commit_position(self, tp: TP) -> int | None:
         """What may be committed; it feeds lag displays only."""

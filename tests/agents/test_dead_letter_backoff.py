@@ -23,18 +23,13 @@ def test_one_good_record_lets_it_go_and_the_next_pause_is_short_again() -> None:
 
 def test_after_a_pause_only_a_few_records_are_tried() -> None:
     backoff = DeadLetterBackoff(limit=1000)
-    assert backoff.slice_records(1, 0) == 200
+    assert backoff.slice_records(0) == 200
     backoff.after(1000)
-    assert backoff.slice_records(1, 1000) == 20
+    assert backoff.slice_records(1000) == 20
     backoff.after(0)
-    assert backoff.slice_records(1, 0) == 200
-
-
-def test_partitions_that_take_turns_share_what_is_taken_between_two_looks_at_the_loop() -> None:
-    backoff = DeadLetterBackoff()
-    assert [backoff.slice_records(partitions, 0) for partitions in (0, 1, 4, 10, 64)] == [200, 200, 50, 20, 20]
+    assert backoff.slice_records(0) == 200
 
 
 def test_before_the_first_pause_no_more_letters_than_the_limit_are_written() -> None:
     backoff = DeadLetterBackoff(limit=1000)
-    assert [backoff.slice_records(1, in_a_row) for in_a_row in (800, 801, 995, 999, 1000)] == [200, 199, 5, 1, 1]
+    assert [backoff.slice_records(in_a_row) for in_a_row in (800, 801, 995, 999, 1000)] == [200, 199, 5, 1, 1]
