@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import faust
@@ -14,6 +14,7 @@ from yarl import URL
 
 from agents.config import AgentsConfig
 from agents.dispatch.notification_consumer import NotificationConsumer
+from agents.dispatch.notification_reads import NotificationReads
 from agents.dispatch.owner import DispatchOwner
 from agents.engine.engine import Engine
 from agents.fetching.consumer_thread import Fetched
@@ -42,6 +43,7 @@ class MonitorApp(faust.App):
 
     engine: Engine
     notifications: NotificationConsumer
+    notification_reads: NotificationReads
     dispatch_owner: DispatchOwner
     stop_process: Callable[[str], None]
     alerts_partitions: frozenset[int] = frozenset()  # of the alerts topic, whose history this worker stores
@@ -56,7 +58,8 @@ class MonitorApp(faust.App):
         assert isinstance(consumer, Consumer)
         consumer.commit_position = self.commit_position
         consumer.out_of_range = self.out_of_range
-        self.engine.assignment.consumer = self.notifications.tracks.reader = consumer
+        self.engine.assignment.consumer = self.notification_reads.group = consumer
+        self.notifications.tracks.reader = self.notification_reads
         return consumer
 
     def commit_position(self, tp: TP) -> int | None:
@@ -64,11 +67,12 @@ class MonitorApp(faust.App):
         return self.engine.commit_position(tp) if tp.topic == self.engine.assignment.events_topic else None
 
     def out_of_range(self, fetched: Fetched) -> None:
-        """A partition has no record at its position."""
-        if fetched.tp.topic == self.engine.assignment.events_topic:
-            self.engine.out_of_range(fetched)
-        else:
-            self.supervise(self.notifications.tracks.out_of_range(fetched))
+        """A partition of events has no record at its position."""
+        self.engine.out_of_range(fetched)
+
+    def notifications_out_of_range(self, fetched: Fetched) -> None:
+        """A partition of notifications has no record at its position."""
+        self.supervise(self.notifications.tracks.out_of_range(fetched))
 
     async def leave_partitions(self, *, at_the_end: bool = False) -> None:
         """Store and commit if the partitions are still this worker's, then own none."""
@@ -77,6 +81,7 @@ class MonitorApp(faust.App):
             self._assigning.cancel()
             await asyncio.wait([self._assigning])
         consumer = self.engine.assignment.consumer
+        self.notification_reads.forget()
         if consumer is not None:
             consumer.forget()
             if consumer.is_member and self.engine.owned:
@@ -104,7 +109,7 @@ class MonitorApp(faust.App):
 
 
 def create_app(
-    config: AgentsConfig, engine: Engine, notifications: NotificationConsumer, stop_process: Callable[[str], None],
+    config: AgentsConfig, engine: Engine, reads: NotificationReads, stop_process: Callable[[str], None],
     dispatch_owner: DispatchOwner,
 ) -> MonitorApp:  # fmt: skip
     """The app with both agents registered. Start it on the running loop. `stop_process` ends the process at once."""
@@ -133,24 +138,22 @@ def create_app(
         stream_buffer_maxsize=BUFFERED_BATCHES,
         reply_create_topic=False,
     )
-    app.engine, app.notifications, app.stop_process = engine, notifications, stop_process
-    app.dispatch_owner = dispatch_owner
+    app.engine, app.notifications, app.stop_process = engine, reads.notifications, stop_process
+    app.notification_reads, app.dispatch_owner = reads, dispatch_owner
+    reads.out_of_range = app.notifications_out_of_range
     app.transport = Transport(servers, app)
     _register(app, config)
     return app
 
 
 def _register(app: MonitorApp, config: AgentsConfig) -> None:
-    topics, engine, notifications, owner = config.topics, app.engine, app.notifications, app.dispatch_owner
+    topics, engine, owner = config.topics, app.engine, app.dispatch_owner
 
     @app.agent(_raw(app, topics.events), name="track", concurrency=1)
     async def track(stream: Any) -> None:
         await _hand_over(app, stream, engine.accept)
 
-    @app.agent(_raw(app, topics.notifications), name="deliver", concurrency=1)
-    async def deliver(stream: Any) -> None:
-        await _hand_over(app, stream, notifications.accept)
-
+    _deal_out(app, topics.notifications)
     _deal_out(app, topics.alerts)  # to store their history
     _deal_out(app, topics.acts)  # its partition makes a worker the owner of the dispatcher
 
@@ -188,15 +191,13 @@ def _of(partitions: set[TP], topic: str) -> list[int]:
     return sorted(tp.partition for tp in partitions if tp.topic == topic)
 
 
-async def _hand_over(app: MonitorApp, stream: Any, accept: Callable[[Fetched], Awaitable[None] | None]) -> None:
+async def _hand_over(app: MonitorApp, stream: Any, accept: Callable[[Fetched], None]) -> None:
     """An agent's body lets no exception escape: Faust would continue after the failed record."""
     try:
         async for event in stream.noack().events():
             message = event.message
             assert isinstance(message, RecordBatch)
-            waiting = accept(message.fetched)
-            if waiting is not None:
-                await waiting
+            accept(message.fetched)
     except asyncio.CancelledError:
         raise
     except Exception as error:

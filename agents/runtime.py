@@ -14,6 +14,7 @@ from agents.app import MonitorApp, create_app
 from agents.auditing import auditor_of, prepare_audit
 from agents.config import AgentsConfig, Hooks, Outlets
 from agents.dispatch.notification_consumer import NotificationConsumer, Token
+from agents.dispatch.notification_reads import NotificationReads
 from agents.dispatching import Dispatching
 from agents.engine.changelog import Changelog
 from agents.engine.engine import Engine, EngineOptions, EngineParts
@@ -77,6 +78,7 @@ class Runtime:
         )  # fmt: skip
         self.far_caught_up_at_ms: Callable[[int], int | None] = lambda partition: None  # of other workers' partitions
         self.notifications = NotificationConsumer(topics.notifications, self.fanout, outlets.limits.queue_limit)
+        self.notification_reads = NotificationReads(topics.notifications, config.kafka, self.notifications)
         self.dispatching = Dispatching(
             config, self.producer, self.ours, now_ms, self._caught_up_at_ms, stop,
             HANDOVER_SHARE * config.rebalance_timeout_seconds, hooks, outlets.history,
@@ -89,7 +91,7 @@ class Runtime:
         )  # fmt: skip
         self.watchdog = Watchdog(
             self.engine, self._backlogs, config.stalled_seconds, self._unreachable, stop,
-            lambda tp: unreachable(config.kafka, tp.topic, [tp.partition]),
+            lambda tp: unreachable(config.kafka, tp.topic, [tp.partition]), self.notification_reads.refused,
         )  # fmt: skip
         self.waits = Waits(self.engine)
         self.app: MonitorApp | None = None
@@ -159,6 +161,7 @@ class Runtime:
             self.history.run(),
             self.growth.run(),
             self.fleet_rules.run(),
+            self.notification_reads.run(),
             *self.dispatching.works(),
         ]
         if self.engine.auditor is not None:
@@ -170,7 +173,7 @@ class Runtime:
         self._waits_for = ""
 
     async def _start_app(self) -> None:
-        app = create_app(self.config, self.engine, self.notifications, self._stop, self.dispatching.owner)
+        app = create_app(self.config, self.engine, self.notification_reads, self._stop, self.dispatching.owner)
         bind_to_running_loop(app)
         app.finalize()
         try:

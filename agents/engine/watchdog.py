@@ -41,6 +41,7 @@ class Watchdog:
       why they do not answer, "" if they do.
     - `stop` ends the worker, with the reason.
     - `other_is_away` does the same as `unreachable` for a partition of another topic.
+    - `others_refused` returns those of other topics that their brokers refuse, and the brokers' word for it.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Watchdog:
         unreachable: Callable[[Sequence[int]], Awaitable[str]],
         stop: Callable[[str], None],
         other_is_away: Callable[[TP], Awaitable[str]] | None = None,
+        others_refused: Callable[[], dict[TP, str]] = dict,
     ) -> None:
         self.away = ""  # why the worker waits for Kafka, in one sentence
         self._engine = engine
@@ -59,6 +61,7 @@ class Watchdog:
         self._unreachable = unreachable
         self._stop = stop
         self._other_is_away = other_is_away
+        self._others_refused = others_refused
         self._silent_since: float | None = None
         self._ungrouped_since: float | None = None  # the group has no coordinator, as far as the consumer knows
         self._asked: dict[Owned, float] = {}  # partitions that are asked for, and when that was first seen
@@ -108,7 +111,8 @@ class Watchdog:
     def _look_at_refusals(self) -> None:
         """Pause only the partition that its broker cannot read, and report the reason."""
         engine, before = self._engine, self._refused
-        self._refused = {} if engine.assignment.consumer is None else engine.assignment.consumer.refused()
+        of_events = {} if engine.assignment.consumer is None else engine.assignment.consumer.refused()
+        self._refused = of_events | self._others_refused()
         for tp, word in self._refused.items():
             if tp not in before:
                 log.error("a broker does not return the records of a partition; the others continue", topic=tp.topic,

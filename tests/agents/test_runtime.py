@@ -225,11 +225,22 @@ async def test_an_agent_that_fails_stops_the_process(
     broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = Rig(config_for(broker, topic_prefix, tmp_path))
+    monkeypatch.setattr(rig.runtime.engine, "accept", _broken)
+    async with running(rig), producing(broker) as producer:
+        await send(producer, rig.topics.events, 0, b"p", created("p", 1))
+        await until(lambda: bool(rig.stops))
+    assert rig.stops == ["an agent failed: ZeroDivisionError('a bug')"]
+
+
+async def test_a_notification_that_meets_a_bug_of_ours_stops_the_process(
+    broker: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = Rig(config_for(broker, topic_prefix, tmp_path))
     monkeypatch.setattr(rig.runtime.notifications, "accept", _broken)
     async with running(rig), producing(broker) as producer:
         await send(producer, rig.topics.notifications, 0, b"k", b"x")
         await until(lambda: bool(rig.stops))
-    assert rig.stops == ["an agent failed: ZeroDivisionError('a bug')"]
+    assert rig.stops == ["a part of the worker failed: ZeroDivisionError('a bug')"]
 
 
 async def test_a_worker_that_is_asked_to_end_while_partitions_come_ends_in_peace(
