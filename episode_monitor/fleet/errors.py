@@ -57,5 +57,11 @@ class Refused(ViewError):
         self.refusal = refusal
 
 
+STORED_VALUES_LOST = Refusal(
+    500,
+    "stored_values_lost",
+    "The disk of STATE_DIR does not give back what the monitor stored there: look at that disk, or set STATE_DIR to a "
+    "folder on another one, and restart the worker. Nothing is lost: a start reads the changelog.",
+)
 UNKNOWN_ALERT = Refusal(404, "unknown_alert", "There is no alert with this key: see the active alerts for their keys.")
 ALREADY_RESOLVED = Refusal(409, "already_resolved", "This alert is already resolved: no further action is possible.")

@@ -3,10 +3,12 @@
 import asyncio
 from typing import Any, Protocol
 
+import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 
+from agents.engine.stored_values import StoredValuesAreLost
 from agents.fleet_topic.fleet_view import FleetView
 from episode_monitor.fleet.errors import Recovering
 from episode_monitor.fleet.local_state import lists_of, parts_of_fleet, totals_of
@@ -16,6 +18,8 @@ from episode_monitor.observe.worker_state import WorkerState
 from models.process_views import Readiness
 from streams.partition import drift_alerts
 from streams.views.fleet_metrics import fleet_metrics
+
+log = structlog.get_logger(__name__)
 
 
 class Process(Protocol):
@@ -88,6 +92,9 @@ class ProcessView:
                 totals.append(totals_of(part))
                 await asyncio.sleep(0)
         except Recovering:
+            return
+        except StoredValuesAreLost as error:  # a scrape says all the rest, just now
+            log.error("projects cannot be measured", error=str(error))
             return
         counts = [part.counts for part in parts]
         self._collector.fleet = self._rising.risen(fleet_metrics(counts, lists, totals, self._max_projects))

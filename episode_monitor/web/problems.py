@@ -9,16 +9,28 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from agents.engine.stored_values import StoredValuesAreLost
 from alert_sinks.texts.catalogue import Language
-from episode_monitor.fleet.errors import InvalidQuery, NotAvailable, Recovering, Refused, Unreachable, ViewError
+from episode_monitor.fleet.errors import (
+    STORED_VALUES_LOST,
+    InvalidQuery,
+    NotAvailable,
+    Recovering,
+    Refused,
+    Unreachable,
+    ViewError,
+)
 from episode_monitor.web.korean_refusals import refusal_in_korean
 from episode_monitor.web.paths import whole
 from episode_monitor.web.schemas import PLAIN_JSON, PROBLEM_JSON
+
+log = structlog.get_logger(__name__)
 
 
 class Problem(Exception):
@@ -79,7 +91,7 @@ def install(app: FastAPI, kafka_trouble: Callable[[], str]) -> None:
             problem = _in_korean(problem)
         return problem.response(whole(request.scope["path"]))
 
-    for kind in (Problem, ViewError, HTTPException, RequestValidationError):
+    for kind in (Problem, ViewError, StoredValuesAreLost, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, answer)
 
 
@@ -99,6 +111,9 @@ def to_problem(error: Exception) -> Problem:
             return error
         case ViewError():
             return _of_view_error(error)
+        case StoredValuesAreLost():
+            log.error("a request has no answer", error=str(error))  # where, which is the operator's alone to know
+            return _of_view_error(Refused(STORED_VALUES_LOST))
         case RequestValidationError():
             return _of_validation(error)
         case HTTPException():
