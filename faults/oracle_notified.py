@@ -125,7 +125,7 @@ class Notified:
         told = {(each.receiver, alert.alert_id) for each in self._stored for alert in each.alerts}
         why: dict[tuple[str, str], list[Explanation]] = defaultdict(list)
         for name, one in explanations:
-            if one.reason not in (WhyNot.NOTHING_NEW, WhyNot.NEVER_NOTIFIED):
+            if one.reason not in (WhyNot.NOTHING_NEW, WhyNot.EARLIER_END, WhyNot.NEVER_NOTIFIED):
                 why[one.receiver, name].append(one)
         for name, firing in self._firings.items():
             for receiver in self._receivers(firing.alert):

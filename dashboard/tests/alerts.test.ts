@@ -52,6 +52,8 @@ test("a phrase of the monitor is translated, and one of another version is shown
   expect(phraseOf("escalation to who is on call in numbering")).toEqual({ key: "phrase.escalation.schedule", name: "numbering" });
   expect(phraseOf("silenced by alert:rule:p")).toEqual({ key: "phrase.silenced", name: "alert:rule:p" });
   expect(["the escalation chain goes on if the alert fires", "silence 8f1b expires", "the alert is dropped"].map((text) => phraseOf(text)?.key)).toEqual(["phrase.goes_on", "phrase.silence_expires", "phrase.dropped"]);
+  expect(phraseOf("end of an earlier firing to on-call")).toEqual({ key: "phrase.earlier_end", name: "on-call" });
+  expect(phraseOf("only the end of an earlier firing is to come until")?.key).toBe("phrase.only_earlier_end");
   expect(phraseOf("something else")).toBeNull();
 });
 

@@ -195,10 +195,11 @@ def wiring(config: DispatchConfig, state: State) -> Iterator[None]:
     for override in state.overrides.values():
         schedule_override(turn, override)
     for key in sorted(state.groups):
-        group = state.groups[key]
-        groups.drop_if_empty(state, group)
-        if flush.wants_look(turn, group):
-            groups.set_due(state, group, groups.next_look_ms(group, turn.now_ms))
+        if key in state.groups:  # one before it may have taken over what there was of it
+            group = state.groups[key]
+            escalation.call_again(turn, group)
+            groups.drop_if_empty(state, group)
+            flush.wake(turn, group)
         yield
     for key in sorted(state.alerts):
         escalation.release(turn, state.alerts[key])

@@ -3,8 +3,9 @@
 import msgspec
 
 from streams.dispatch import groups
-from streams.dispatch.records import Escalation, GroupRecord
-from streams.dispatch.state import ALERT, GROUP, LiveAlert, LiveGroup, State
+from streams.dispatch.config import DispatchConfig
+from streams.dispatch.records import Call, Escalation
+from streams.dispatch.state import ALERT, LiveAlert, LiveGroup, State
 from streams.dispatch.table import WhyNot
 from streams.dispatch.timers import Timer
 from streams.dispatch.turn import Turn, mask_of
@@ -26,7 +27,9 @@ def begin(turn: Turn, live: LiveAlert) -> None:
 
 
 def stop(turn: Turn, live: LiveAlert) -> None:
-    """No further step; a step that waits for its receiver's rate finds, when it is due, that the alert is taken."""
+    """No further step, and none that waits for the rate of its receiver, or for the end of a silence."""
+    for group in turn.state.groups_of(live):
+        groups.take_calls(turn.state, group, live.key)
     if live.record.escalation is not None:
         _put(turn.state, live, msgspec.structs.replace(live.record.escalation, due_ms=0, is_held=False))
 
@@ -42,7 +45,8 @@ def release(turn: Turn, live: LiveAlert) -> None:
     escalation = live.record.escalation
     if escalation is None or not escalation.is_held or mask_of(turn.state, live) is not None:
         return
-    looks = [groups.next_look_ms(group, turn.now_ms) for group in turn.state.groups_of(live)]
+    mine = [each for each in turn.state.groups_of(live) if each.record.key in live.groups or live.told(each)]
+    looks = [groups.next_look_ms(group, turn.now_ms) for group in mine]
     _put(turn.state, live, msgspec.structs.replace(escalation, is_held=False, due_ms=max([turn.now_ms, *looks])))
 
 
@@ -116,27 +120,32 @@ def with_overrides(state: State, schedule: Schedule) -> Schedule:
 
 def _call(turn: Turn, live: LiveAlert, receiver: str, person: str = "", note: str = "") -> bool:
     """Notify a receiver now, whatever it knows; one with a sink stands in for one that has none."""
-    state, mark = turn.state, ""
-    if not turn.config.reaches(receiver):
-        others = [name for name in turn.config.stand_ins if turn.config.reaches(name)]
-        if not others:
-            turn.explain(live.key, receiver, WhyNot.NO_RECEIVER)
-            return False
-        receiver, mark = others[0], STAND_IN_MARK
+    found = _in_place_of(turn.config, receiver)
+    if found is None:
+        turn.explain(live.key, receiver, WhyNot.NO_RECEIVER)
+        return False
     live.record.level += 1
-    own = (state.groups[key] for key in sorted(live.groups) if state.groups[key].record.receiver == receiver)
-    group = next(own, None) or _new_group(turn, live, receiver)
-    record = group.record
-    record.has_step, record.mark, record.person, record.note = True, mark, person, note
-    state.touch(ALERT, live.key)
-    state.touch(GROUP, record.key)
-    groups.set_due(state, group, turn.now_ms)
+    turn.state.touch(ALERT, live.key)
+    groups.call(turn, live, found[0], Call(live.key, found[1], person, note))
     return True
 
 
-def _new_group(turn: Turn, live: LiveAlert, receiver: str) -> LiveGroup:
-    """For a receiver that is not on the routes of the alert."""
-    group = groups.add(turn.state, GroupRecord(f"{receiver}:escalation:{live.key}", receiver))
-    live.record.called.append(group.record.key)
-    groups.enter(turn, live)
-    return group
+def _in_place_of(config: DispatchConfig, receiver: str) -> tuple[str, str] | None:
+    """The receiver, or the one that stands in for it, and the mark of that; None: nobody is reached."""
+    if config.reaches(receiver):
+        return receiver, ""
+    return next(((name, STAND_IN_MARK) for name in config.stand_ins if config.reaches(name)), None)
+
+
+def call_again(turn: Turn, group: LiveGroup) -> None:
+    """After a reload: steps that wait in a group their alert has left, or for a receiver without a sink."""
+    record = group.record
+    if not group.members:
+        groups.take_calls(turn.state, group, "")
+    for one in list(record.calls):
+        live, found = turn.state.alerts.get(one.alert_key), _in_place_of(turn.config, record.receiver)
+        if live is None or (record.key in live.groups and turn.config.reaches(record.receiver)):
+            continue
+        groups.take_calls(turn.state, group, live.key)
+        if found is not None:
+            groups.call(turn, live, found[0], msgspec.structs.replace(one, mark=found[1] or one.mark))

@@ -7,7 +7,7 @@ from models.alert import Alert, AlertStatus
 from streams.dispatch import groups, rates
 from streams.dispatch.config import DispatchConfig
 from streams.dispatch.outputs import PARTS_MAX, SHOWN_MAX, Notification, named, notification_id, worst_of
-from streams.dispatch.records import Told
+from streams.dispatch.records import Call, Told
 from streams.dispatch.state import ALERT, GROUP, LiveAlert, LiveGroup
 from streams.dispatch.table import Look, NotifyReason, WhyNot, message_reason
 from streams.dispatch.turn import Turn, mask_of, shown
@@ -24,6 +24,7 @@ class Survey(NamedTuple):
     news: list[LiveAlert]  # those of them that the receiver does not know of
     ended: list[tuple[LiveAlert, Told]]  # that it knows of
     repeatable: list[LiveAlert]  # that nobody has taken
+    calls: list[Call]  # that waited for this message
 
     @property
     def keys(self) -> list[str]:
@@ -41,7 +42,7 @@ class Part(NamedTuple):
 
 def survey(turn: Turn, group: LiveGroup) -> Survey:
     """Look at all alerts of the group; explains what is kept back."""
-    found = Survey([], [], [], [])
+    found = Survey([], [], [], [], [])
     for key in sorted(group.members):
         live = turn.state.alerts[key]
         is_news, mask = live.is_news(group), mask_of(turn.state, live)
@@ -60,6 +61,9 @@ def survey(turn: Turn, group: LiveGroup) -> Survey:
     for key in sorted(group.knows):
         live = turn.state.alerts[key]
         found.ended.extend((live, one) for one in live.record.told if one.end and one.group_key == group.record.key)
+    if group.record.calls:
+        news = {live.key for live in found.news}
+        found.calls.extend(one for one in group.record.calls if one.alert_key in news or (news and not one.alert_key))
     return found
 
 
@@ -102,8 +106,9 @@ def _part(turn: Turn, group: LiveGroup) -> Part | None:
         _rest(turn, group, found)
     elif not turn.config.reaches(record.receiver):
         _put_off(turn, group, found, WhyNot.NO_RECEIVER, 0)
+        _called(turn, group, found)
         _settle(turn, group, found)
-    elif not record.has_step and (muted_ms := muted_until_ms(turn.config, group.route, turn.now_ms)):
+    elif not found.calls and (muted_ms := muted_until_ms(turn.config, group.route, turn.now_ms)):
         _put_off(turn, group, found, WhyNot.MUTED, groups.interval_ms(group, muted_ms))
     else:
         return Part(group, found, reason)
@@ -113,7 +118,7 @@ def _part(turn: Turn, group: LiveGroup) -> Part | None:
 def _look(turn: Turn, group: LiveGroup, found: Survey) -> Look:
     repeat_ms = groups.repeat_due_ms(group)
     return Look(
-        has_step=group.record.has_step,
+        has_step=bool(found.calls),
         knows=bool(group.knows),
         news=bool(found.news),
         is_reopened=all(live.record.openings for live in found.news),
@@ -136,6 +141,7 @@ def _send(turn: Turn, parts: list[Part], reason: NotifyReason) -> None:
     if len(parts) > 1:
         sequence, labels = rates.next_digest(turn, record.receiver), {}
     keys = tuple(part.group.record.key for part in parts)
+    calls = [one for part in parts for one in part.found.calls]
     for alerts, firing, resolved in _chunks(turn, parts, wants_all=record.receiver in turn.config.in_parts):
         notification = Notification(
             notification_id=notification_id(record.receiver, keys, (named(*each) for each in alerts), sequence),
@@ -147,13 +153,14 @@ def _send(turn: Turn, parts: list[Part], reason: NotifyReason) -> None:
             firing=firing,
             resolved=resolved,
             at_ms=turn.now_ms,
-            mark=_joined(part.group.record.mark for part in parts),
-            person=_joined(part.group.record.person for part in parts),
-            note=_joined(part.group.record.note for part in parts),
+            mark=_joined(one.mark for one in calls),
+            person=_joined(one.person for one in calls),
+            note=_joined(one.note for one in calls),
         )
         turn.notifications.append(notification)
     for part in parts:
-        _told(turn, part.group, part.found.news)
+        _told(turn, part.group, part.found)
+        _called(turn, part.group, part.found)
         _settle(turn, part.group, part.found)
 
 
@@ -187,11 +194,14 @@ def _worst(turn: Turn, firing: dict[str, LiveAlert], ended: dict[str, Told], mos
     ]
 
 
-def _told(turn: Turn, group: LiveGroup, news: list[LiveAlert]) -> None:
-    """The receiver is notified, and now knows of these firings."""
-    record, state = group.record, turn.state
-    for live in news:
+def _told(turn: Turn, group: LiveGroup, found: Survey) -> None:
+    """The receiver is notified, and now knows of these firings; an incident of the group is opened for those that it
+    knew from another."""
+    record, state, news = group.record, turn.state, {live.key for live in found.news}
+    for live in found.firing:
         before = live.told(group)
+        if live.key not in news and not (before and before.is_inherited):
+            continue
         if before is not None:
             live.record.told.remove(before)
         live.record.told.append(Told(record.key, live.record.alert.alert_id, live.record.openings, turn.now_ms))
@@ -200,6 +210,13 @@ def _told(turn: Turn, group: LiveGroup, news: list[LiveAlert]) -> None:
     record.sequence += 1
     record.notified_at_ms = turn.now_ms
     state.touch(GROUP, record.key)
+
+
+def _called(turn: Turn, group: LiveGroup, found: Survey) -> None:
+    """These steps of escalation wait no longer."""
+    if found.calls:
+        group.record.calls = [one for one in group.record.calls if one not in found.calls]
+        turn.state.touch(GROUP, group.record.key)
 
 
 def _settle(turn: Turn, group: LiveGroup, found: Survey) -> None:
@@ -214,21 +231,24 @@ def _settle(turn: Turn, group: LiveGroup, found: Survey) -> None:
 def _rest(turn: Turn, group: LiveGroup, found: Survey) -> None:
     """After a look: the next one is the repetition of what the receiver knows."""
     record = group.record
-    if record.has_step:
-        record.has_step, record.mark, record.person, record.note = False, "", "", ""
-        turn.state.touch(GROUP, record.key)
     if record.key in turn.state.groups:
         is_due = found.repeatable and turn.config.reaches(record.receiver)
         groups.set_due(turn.state, group, groups.repeat_due_ms(group) if is_due else 0)
         groups.drop_if_empty(turn.state, group)
 
 
-def wants_look(turn: Turn, group: LiveGroup) -> bool:
-    """Whether something waits to be notified although the group is not due: its receiver, or its route, is new."""
-    if group.record.due_ms or not turn.config.reaches(group.record.receiver):
-        return False
+def wake(turn: Turn, group: LiveGroup) -> None:
+    """Something may wait to be notified although the group is not due: its receiver, its route, or the rules that kept
+    its alerts back, are new."""
+    record = group.record
+    if (record.due_ms and not record.calls) or not turn.config.reaches(record.receiver):
+        return
     found = survey(turn, group)
-    return bool(found.keys or (found.repeatable and groups.repeat_due_ms(group)))
+    if found.calls:
+        free_ms = rates.free_ms(turn, record.receiver)
+        groups.set_due(turn.state, group, min(free_ms, record.due_ms or free_ms))
+    elif not record.due_ms and (found.keys or (found.repeatable and groups.repeat_due_ms(group))):
+        groups.set_due(turn.state, group, groups.next_look_ms(group, turn.now_ms))
 
 
 def muted_until_ms(config: DispatchConfig, route: Route | None, now_ms: int) -> int:

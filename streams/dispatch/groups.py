@@ -3,11 +3,11 @@
 import msgspec
 
 from models.alert import Alert
-from streams.dispatch.records import GroupRecord
+from streams.dispatch.records import Call, GroupRecord, Told
 from streams.dispatch.state import ALERT, GROUP, LiveAlert, LiveGroup, State
 from streams.dispatch.table import WhyNot
 from streams.dispatch.timers import Timer
-from streams.dispatch.turn import Turn
+from streams.dispatch.turn import Turn, mask_of
 from streams.routing.route import Route, reached
 
 
@@ -29,8 +29,44 @@ def enter(turn: Turn, live: LiveAlert) -> None:
         state.groups[key].members.add(live.key)
     _inherit(turn, live)
     for key in left:
-        state.groups[key].members.discard(live.key)
-        drop_if_empty(state, state.groups[key])
+        group = state.groups[key]
+        group.members.discard(live.key)
+        for one in take_calls(state, group, live.key):
+            call(turn, live, group.record.receiver, one)
+        drop_if_empty(state, group)
+
+
+def call(turn: Turn, live: LiveAlert, receiver: str, one: Call) -> None:
+    """The receiver is to be notified of the alert now, or when nothing keeps it back, whatever it knows."""
+    state = turn.state
+    own = (state.groups[key] for key in sorted(live.groups) if state.groups[key].record.receiver == receiver)
+    group = next(own, None) or _new_group(turn, live, receiver)
+    take_calls(state, group, live.key)
+    group.record.calls.append(one)
+    state.touch(GROUP, group.record.key)
+    if mask_of(state, live) is None:
+        set_due(state, group, turn.now_ms)
+
+
+def _new_group(turn: Turn, live: LiveAlert, receiver: str) -> LiveGroup:
+    """For a receiver that is not on the routes of the alert; it may wait for the end of an earlier firing."""
+    key = f"{receiver}:escalation:{live.key}"
+    if key not in turn.state.groups:
+        add(turn.state, GroupRecord(key, receiver))
+    live.record.called.append(key)
+    turn.state.touch(ALERT, live.key)
+    enter(turn, live)
+    return turn.state.groups[key]
+
+
+def take_calls(state: State, group: LiveGroup, alert_key: str) -> list[Call]:
+    """The steps of an alert that wait in the group; they do no longer."""
+    record = group.record
+    found = [one for one in record.calls if one.alert_key == alert_key]
+    if found:
+        record.calls = [one for one in record.calls if one.alert_key != alert_key]
+        state.touch(GROUP, record.key)
+    return found
 
 
 def _inherit(turn: Turn, live: LiveAlert) -> None:
@@ -46,14 +82,14 @@ def _inherit(turn: Turn, live: LiveAlert) -> None:
         same = [key for key in sorted(live.groups) if state.groups[key].record.receiver == left.record.receiver]
         if not same:
             continue
-        heir = state.groups[same[0]]
+        heir, is_apart = state.groups[same[0]], left.record.receiver in turn.config.apart
         if live.told(heir) is None:
-            live.record.told.append(msgspec.structs.replace(told, group_key=same[0]))
+            live.record.told.append(msgspec.structs.replace(told, group_key=same[0], is_inherited=is_apart))
             heir.knows.add(live.key)
             heir.record.notified_at_ms = max(heir.record.notified_at_ms, left.record.notified_at_ms)
             state.touch(GROUP, same[0])
             state.touch(ALERT, live.key)
-        if left.record.receiver not in turn.config.apart:
+        if told.is_inherited or not is_apart:
             live.record.told.remove(told)
             state.touch(ALERT, live.key)
             forget(state, left, live)
@@ -67,13 +103,23 @@ def known(state: State, live: LiveAlert) -> list[LiveGroup]:
 
 def end(turn: Turn, live: LiveAlert, alert: Alert) -> None:
     """A firing is over, as `alert` says: receivers that know of it are to be notified of that, and nobody else."""
-    record = live.record
-    for group in turn.state.groups_of(live):
-        if group.record.key in live.groups and live.told(group) is None:
+    record, state = live.record, turn.state
+    for group in list(state.groups_of(live)):
+        told = live.told(group)
+        if group.record.key in live.groups and told is None:
             turn.explain(live.key, group.record.receiver, WhyNot.NEVER_NOTIFIED)
+        if told is not None and is_alias(turn, group, told):  # it ends where it was notified
+            record.told.remove(told)
+            forget(state, group, live)
+        take_calls(state, group, live.key)
     record.told = [one if one.end else msgspec.structs.replace(one, end=alert) for one in record.told]
     record.called = []
     turn.state.touch(ALERT, live.key)
+
+
+def is_alias(turn: Turn, group: LiveGroup, told: Told) -> bool:
+    """Whether the receiver keeps an incident of the firing, but under the key of another group."""
+    return told.is_inherited and group.record.receiver in turn.config.apart
 
 
 def leave(state: State, live: LiveAlert) -> None:
@@ -99,9 +145,9 @@ def forget(state: State, group: LiveGroup, live: LiveAlert) -> None:
 
 
 def drop_if_empty(state: State, group: LiveGroup) -> None:
-    """Without members, and with nothing that its receiver knows, nothing is left of it."""
+    """Without members, steps that wait, and anything that its receiver knows, nothing is left of it."""
     key = group.record.key
-    if not group.members and not group.knows and state.groups.pop(key, None) is not None:
+    if not group.members and not group.knows and not group.record.calls and state.groups.pop(key, None) is not None:
         state.timers.set(Timer.GROUP, key, 0)
         state.touch(GROUP, key)
 
@@ -112,6 +158,8 @@ def look(turn: Turn, live: LiveAlert) -> None:
         due_ms, repeat_ms = next_look_ms(group, turn.now_ms), repeat_due_ms(group)
         if turn.now_ms <= repeat_ms < due_ms:  # forgotten while all its alerts were silenced or acknowledged
             due_ms = repeat_ms
+        if group.is_called(live.key) and mask_of(turn.state, live) is None:
+            due_ms = turn.now_ms
         set_due(turn.state, group, min(due_ms, group.record.due_ms or due_ms))
 
 

@@ -1,5 +1,6 @@
 """Notices to receivers: of an act of a person, and that an acknowledgement or a silence will expire."""
 
+from streams.dispatch import groups
 from streams.dispatch.outputs import Notification, named, notification_id, worst_of
 from streams.dispatch.records import SilenceRecord
 from streams.dispatch.state import GROUP, LiveAlert, LiveGroup
@@ -32,15 +33,16 @@ def acted(turn: Turn, live: LiveAlert, reason: NotifyReason, by: str, comment: s
 
 
 def _notified(turn: Turn, live: LiveAlert) -> list[LiveGroup]:
-    """Its groups whose receivers were notified of the firing, and can be."""
-    groups = turn.state.groups_of(live)
-    return [each for each in groups if live.told(each) is not None and turn.config.reaches(each.record.receiver)]
+    """Its groups whose receivers were notified of the firing in them, and can be."""
+    reached = [each for each in turn.state.groups_of(live) if turn.config.reaches(each.record.receiver)]
+    return [each for each in reached if (told := live.told(each)) and not groups.is_alias(turn, each, told)]
 
 
 def _known(turn: Turn, group: LiveGroup) -> list[LiveAlert]:
     """What a group's receiver was notified of, and still fires, and nothing keeps back."""
     known = (turn.state.alerts[key] for key in sorted(group.knows))
-    return [each for each in known if each.fires and each.told(group) and mask_of(turn.state, each) is None]
+    shown = [each for each in known if each.fires and mask_of(turn.state, each) is None]
+    return [each for each in shown if (told := each.told(group)) and not groups.is_alias(turn, group, told)]
 
 
 def _send_of_group(

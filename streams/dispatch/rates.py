@@ -13,13 +13,20 @@ def take(turn: Turn, name: str) -> int:
     limit = turn.config.rate_limits.get(name)
     if limit is None:
         return 0
+    if (free_at_ms := free_ms(turn, name)) > turn.now_ms:
+        return free_at_ms
     record = turn.state.receivers.setdefault(name, ReceiverRecord(name))
-    free_ms = record.next_ms - (limit.burst - 1) * limit.interval_ms
-    if free_ms > turn.now_ms:
-        return free_ms
     record.next_ms = max(record.next_ms, turn.now_ms) + limit.interval_ms
     turn.state.touch(RECEIVER, name)
     return 0
+
+
+def free_ms(turn: Turn, name: str) -> int:
+    """When there is room for a message: now, or later."""
+    limit, record = turn.config.rate_limits.get(name), turn.state.receivers.get(name)
+    if limit is None or record is None:
+        return turn.now_ms
+    return max(turn.now_ms, record.next_ms - (limit.burst - 1) * limit.interval_ms)
 
 
 def next_digest(turn: Turn, name: str) -> int:

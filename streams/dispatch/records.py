@@ -49,6 +49,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     openings: int
     at_ms: int
     end: Alert | None = None  # the alert as it ended: to be notified
+    is_inherited: bool = False  # notified in a group it has left, and never in this one
 
 
 class AlertRecord(msgspec.Struct, array_like=True):
@@ -70,6 +71,15 @@ class AlertRecord(msgspec.Struct, array_like=True):
     timeline: list[TimelineEntry] = []
 
 
+class Call(msgspec.Struct, frozen=True, array_like=True):
+    """A step of escalation that waits to be notified: what the receiver knows of the alert is news to it again."""
+
+    alert_key: str  # "": every one of the group; of an older version
+    mark: str = ""
+    person: str = ""
+    note: str = ""
+
+
 class GroupRecord(msgspec.Struct, array_like=True):
     """A group of one receiver. Its alerts follow from the routes, and from their `called` and `told`."""
 
@@ -81,10 +91,16 @@ class GroupRecord(msgspec.Struct, array_like=True):
     first_look_ms: int = 0  # `group_interval` counts from here; 0: it was not due yet
     notified_at_ms: int = 0
     due_ms: int = 0  # 0: nothing is due
-    has_step: bool = False  # of escalation: what the receiver knows is news to it again
+    has_step: bool = False  # this and the three below: a call as an older version stored it
     mark: str = ""
     person: str = ""
     note: str = ""
+    calls: list[Call] = []
+
+    def __post_init__(self) -> None:
+        if self.has_step:
+            self.calls.append(Call("", self.mark, self.person, self.note))
+            self.has_step, self.mark, self.person, self.note = False, "", "", ""
 
 
 class SilenceRecord(msgspec.Struct, array_like=True):

@@ -51,7 +51,7 @@ class LiveAlert:
     def is_news(self, group: "LiveGroup") -> bool:
         """Whether the group's receiver does not know of the firing."""
         told = self.told(group)
-        return told is None or told.openings != self.record.openings or group.record.has_step
+        return told is None or told.openings != self.record.openings or group.is_called(self.key)
 
 
 class LiveGroup:
@@ -67,6 +67,10 @@ class LiveGroup:
         self.route = route
         self.members: set[str] = set()
         self.knows: set[str] = set()
+
+    def is_called(self, alert_key: str) -> bool:
+        """Whether a step of escalation of the alert waits to be notified."""
+        return any(one.alert_key in (alert_key, "") for one in self.record.calls)
 
 
 class LiveSilence:

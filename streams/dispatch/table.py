@@ -218,6 +218,7 @@ class WhyNot(Enum):
     RATE_LIMITED = "rate limited until"
     GROUPED = "grouped until"
     NOTHING_NEW = "nothing new"
+    EARLIER_END = "only the end of an earlier firing is to come until"  # the alert itself goes to other groups
     NEVER_NOTIFIED = "never notified of its beginning"
     NO_RECEIVER = "no receiver"
     NOBODY_ON_CALL = "nobody on call"

@@ -84,6 +84,8 @@ def _why_not(config: DispatchConfig, state: State, live: LiveAlert, group: LiveG
         return WhyNot.NO_RECEIVER, "", 0
     if not has_news and record.notified_at_ms == now_ms:
         return None  # notified just now
+    if _waits_for_earlier_end(live, group):
+        return WhyNot.EARLIER_END, "", record.due_ms
     if live.fires and (mask := mask_of(state, live)) is not None:
         return mask
     if taken is not None:
@@ -97,6 +99,11 @@ def _why_not(config: DispatchConfig, state: State, live: LiveAlert, group: LiveG
     return WhyNot.RATE_LIMITED if is_full else WhyNot.GROUPED, "", record.due_ms
 
 
+def _waits_for_earlier_end(live: LiveAlert, group: LiveGroup) -> bool:
+    """Whether all that the group waits for is to notify its receiver of the end of a firing before this one."""
+    return group.record.key not in live.groups and live.told(group) is None
+
+
 def _has_news(live: LiveAlert, group: LiveGroup) -> bool:
     """Of its firing where it belongs to the group, of its end where the receiver only knows of it."""
     return live.is_news(group) if group.record.key in live.groups else not live.fires
@@ -106,10 +113,11 @@ def next_of(state: State, live: LiveAlert) -> list[Next]:
     """What happens to the alert if nobody does anything, in order."""
     record, found = live.record, []
     is_held = live.fires and (record.acknowledgement is not None or mask_of(state, live) is not None)
-    for group in () if is_held else state.groups_of(live):
-        if group.record.due_ms:
-            what = f"{'notification to' if _has_news(live, group) else 'repetition to'} {group.record.receiver}"
-            found.append(Next(group.record.due_ms, what))
+    for group in state.groups_of(live):
+        is_earlier = _waits_for_earlier_end(live, group)
+        if group.record.due_ms and (is_earlier or not is_held):
+            what = "end of an earlier firing" if is_earlier else _message_text(live, group)
+            found.append(Next(group.record.due_ms, f"{what} to {group.record.receiver}"))
     if record.escalation is not None and record.escalation.due_ms:
         found.append(Next(record.escalation.due_ms, _step_text(record.escalation)))
     if record.acknowledgement is not None and record.acknowledgement.until_ms:
@@ -119,6 +127,10 @@ def next_of(state: State, live: LiveAlert) -> list[Next]:
     if record.drop_at_ms:
         found.append(Next(record.drop_at_ms, "the alert is dropped"))
     return sorted(found)
+
+
+def _message_text(live: LiveAlert, group: LiveGroup) -> str:
+    return "notification" if _has_news(live, group) else "repetition"
 
 
 def _step_text(escalation: Escalation) -> str:

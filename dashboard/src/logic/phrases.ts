@@ -4,6 +4,8 @@ import type { TextKey } from "~/text";
 
 const PHRASES: [RegExp, TextKey][] = [
   [/^notification to (.+)$/s, "phrase.notification"],
+  [/^end of an earlier firing to (.+)$/s, "phrase.earlier_end"],
+  [/^only the end of an earlier firing is to come/, "phrase.only_earlier_end"],
   [/^repetition to (.+)$/s, "phrase.repetition"],
   [/^escalation to who is on call in (.+)$/s, "phrase.escalation.schedule"],
   [/^escalation to (.+)$/s, "phrase.escalation"],

@@ -98,6 +98,8 @@ export const ALERTS = {
   "reason.silenced_by_person": ["Silenced by a person", "사람이 알림을 중지했습니다"],
   "reason.silence_ended": ["The silence ended", "알림 중지가 끝났습니다"],
   "phrase.notification": ["notification to {name}", "{name}에 발송"],
+  "phrase.earlier_end": ["end of an earlier firing to {name}", "{name}에 이전 발생의 종료 발송"],
+  "phrase.only_earlier_end": ["waits only for the end of an earlier firing", "이전 발생의 종료 발송만 대기"],
   "phrase.repetition": ["repetition to {name}", "{name}에 다시 발송"],
   "phrase.escalation": ["escalation to {name}", "{name}에 에스컬레이션"],
   "phrase.escalation.schedule": ["escalation to who is on call in {name}", "{name} 당직자에게 에스컬레이션"],

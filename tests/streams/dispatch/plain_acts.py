@@ -93,16 +93,24 @@ class PlainActs(PlainState):
     def stop(self, one: Firing, status: str) -> None:
         if self.fires(one):
             for group in self.groups.values():
-                if one.alert.alert_id in group.knows:
+                if self.has_incident(group, one):
                     group.ended.add(one.alert.alert_id)
+                elif one.alert.alert_id in group.knows:
+                    del group.knows[one.alert.alert_id]
             one.called = set()
-        one.status, one.taken, one.step_at, one.held = status, None, None, False
+            self.end_chain(one)
+        one.status, one.taken = status, None
+
+    def end_chain(self, one: Firing) -> None:
+        one.step_at, one.held = None, False
+        for group in self.groups.values():
+            group.steps.pop(one.alert.alert_key, None)
 
     def act(self, one: Firing, given: Acknowledge | Unacknowledge | Resolve) -> None:
         match given:
             case Acknowledge() if self.fires(one) and not 0 < given.until_ms <= self.now * MINUTE_MS:
                 one.taken, one.taken_at, one.reminded = given, self.now, False
-                one.step_at, one.held = None, False
+                self.end_chain(one)
                 self.say(one, "acknowledged_by_person")
             case Unacknowledge() if self.fires(one) and one.taken:
                 one.taken = None
@@ -114,7 +122,7 @@ class PlainActs(PlainState):
 
     def say(self, one: Firing, reason: str) -> None:
         for group in self.groups.values():
-            is_told = one.alert.alert_id in group.knows and group.receiver in self.config.apart
+            is_told = self.has_incident(group, one) and group.receiver in self.config.apart
             if is_told and self.config.reaches(group.receiver) and not self.is_kept_back(one):
                 self.send(group.receiver, reason, self.known_firing(group), [])
 

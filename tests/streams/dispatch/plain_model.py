@@ -59,7 +59,7 @@ class PlainModel(PlainActs):
             self.start_chain(one)
         elif self.now == until - before and until - one.taken_at >= 2 * before and not self.is_kept_back(one):
             for group in self.groups.values():
-                if one.alert.alert_id in group.knows and self.config.reaches(group.receiver):
+                if self.has_incident(group, one) and self.config.reaches(group.receiver):
                     shown = self.known_firing(group) if group.receiver in self.config.apart else [one]
                     self.send(group.receiver, "acknowledgement_will_expire", shown, [])
 
@@ -87,6 +87,10 @@ class PlainModel(PlainActs):
                 self.groups.setdefault(key, Group(route.receiver, route, self.now))
             keys = {*routes, *one.called}
             for key, group in sorted(self.groups.items()):
+                if key not in keys and one.alert.alert_key in group.steps:
+                    self.put_step(one, group.receiver, group.steps.pop(one.alert.alert_key))
+            keys = {*routes, *one.called}
+            for key, group in sorted(self.groups.items()):
                 if one.alert.alert_id in group.knows and key not in keys:
                     self.hand_down(one, group, sorted(keys))
         self.drop_empty_groups()
@@ -100,17 +104,19 @@ class PlainModel(PlainActs):
         if heir is None:
             return
         known = left.knows[one.alert.alert_id]
-        if left.receiver not in self.config.apart:
+        is_apart = left.receiver in self.config.apart
+        if not is_apart or one.alert.alert_id in left.elsewhere:
             del left.knows[one.alert.alert_id]
             left.ended.discard(one.alert.alert_id)
         if one.alert.alert_id not in heir.knows:
             heir.knows[one.alert.alert_id] = known
+            (heir.elsewhere.add if is_apart else heir.elsewhere.discard)(one.alert.alert_id)
             times = [each for each in (heir.notified, left.notified) if each is not None]
             heir.notified = max(times, default=None)
 
     def may_look(self, group: Group) -> bool:
         """A group looks when `group_wait` is over, at each `group_interval`, and when a repetition is due."""
-        if group.step is not None or group.put_off == self.now or group.route is None:
+        if group.put_off == self.now or group.route is None or self.called(group):
             return True
         first = group.since + group.route.group_wait_ms // MINUTE_MS
         interval, repeat = group.route.group_interval_ms // MINUTE_MS, group.route.repeat_interval_ms // MINUTE_MS
@@ -122,13 +128,15 @@ class PlainModel(PlainActs):
             return True
         return (self.now - first) % interval == 0 and group.notified != self.now
 
+    def called(self, group: Group) -> list[Firing]:
+        """Whose steps are due: nothing keeps them back."""
+        return [self.alerts[key] for key in group.steps if not self.is_kept_back(self.alerts[key])]
+
     def look(self) -> None:
         wants: dict[str, list[tuple[Group, str, list[Firing], list[str]]]] = {}
         for key, group in sorted(self.groups.items()):
             if self.may_look(group) and (found := self.wants(key, group)) is not None:
                 wants.setdefault(group.receiver, []).append(found)
-            elif group.step is not None and not self.config.rate_limits.get(group.receiver):
-                group.step = None
         bundles = [
             (receiver, bundle) for receiver, found in wants.items()
             for bundle in ([[one] for one in found] if receiver in self.config.apart else [found])
@@ -144,13 +152,17 @@ class PlainModel(PlainActs):
             if len(found_all) > 1 and (limit is not None or len(found_all) > self.config.digest_over):
                 firing = {one.alert.alert_id: one for _, _, some, _ in found_all for one in some}
                 ended = {each for _, _, _, some in found_all for each in some}
-                persons = " ".join(dict.fromkeys(group.step for group, *_ in found_all if group.step))
-                self.send(receiver, "digest", list(firing.values()), sorted(ended), persons)
+                groups = [group for group, *_ in found_all]
+                self.send(receiver, "digest", list(firing.values()), sorted(ended), self.persons(groups))
             else:
                 for group, reason, firing_here, ended_here in found_all:
-                    self.send(receiver, reason, firing_here, ended_here, group.step or "")
+                    self.send(receiver, reason, firing_here, ended_here, self.persons([group]))
             for group, _, firing_here, ended_here in found_all:
                 self.remember(group, firing_here, ended_here)
+
+    def persons(self, groups: list[Group]) -> str:
+        found = [group.steps[one.alert.alert_key] for group in groups for one in self.called(group)]
+        return " ".join(dict.fromkeys(each for each in found if each))
 
     def wants(self, key: str, group: Group) -> tuple[Group, str, list[Firing], list[str]] | None:
         members = [one for one in self.members(key) if not self.is_kept_back(one)]
@@ -159,7 +171,8 @@ class PlainModel(PlainActs):
         open_ones = [one for one in members if not one.taken]
         ended = sorted(group.ended)
         repeat = group.route.repeat_interval_ms // MINUTE_MS if group.route else 0
-        if news and group.step is not None:
+        called = self.called(group)
+        if called:
             reason = "escalated_unacknowledged"
         elif news and all(one.openings for one in news):
             reason = "reopened"
@@ -170,18 +183,20 @@ class PlainModel(PlainActs):
         elif open_ones and repeat and group.notified is not None and self.now >= group.notified + repeat:
             reason = "repeat_interval_elapsed"
         else:
-            if group.put_off is None or group.put_off <= self.now:  # a step that waits looks when there is room
-                group.step = None
             return None
         if not self.config.reaches(group.receiver):
             self.remember(group, [], ended, is_sent=False)
+            for one in called:
+                del group.steps[one.alert.alert_key]
             return None
-        if group.step is None and self.is_muted(group.route):
+        if not called and self.is_muted(group.route):
             return None
         return group, reason, shown, ended
 
     def remember(self, group: Group, firing: list[Firing], ended: list[str], *, is_sent: bool = True) -> None:
         for one in firing:
+            group.elsewhere.discard(one.alert.alert_id)
+            group.steps.pop(one.alert.alert_key, None)
             if not one.taken:
                 group.knows[one.alert.alert_id] = (one.alert.alert_key, one.openings)
         for alert_id in ended:
@@ -189,7 +204,7 @@ class PlainModel(PlainActs):
             group.ended.discard(alert_id)
         if is_sent:
             group.notified = self.now
-        group.step = group.put_off = None
+        group.put_off = None
 
     def release(self) -> None:
         for one in self.alerts.values():
@@ -247,10 +262,13 @@ class PlainModel(PlainActs):
             receiver = next((each for each in self.config.stand_ins if self.config.reaches(each)), "")
         if not receiver:
             return
+        self.put_step(one, receiver, person)
+
+    def put_step(self, one: Firing, receiver: str, person: str) -> None:
         keys = sorted({*self.routes(one), *one.called})
         key = next((each for each in keys if self.groups[each].receiver == receiver), None)
         if key is None:
             key = f"{receiver}:escalation:{one.alert.alert_key}"
-            self.groups[key] = Group(receiver, None, self.now)
+            self.groups.setdefault(key, Group(receiver, None, self.now))
             one.called.add(key)
-        self.groups[key].step = person
+        self.groups[key].steps[one.alert.alert_key] = person

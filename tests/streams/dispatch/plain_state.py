@@ -46,10 +46,11 @@ class Group:
     route: Route | None
     since: int
     notified: int | None = None
-    step: str | None = None  # a step of escalation is due, for this person
+    steps: dict[str, str] = field(default_factory=dict)  # alert key -> person, of steps of escalation that wait
     put_off: int | None = None
     knows: dict[str, tuple[str, int]] = field(default_factory=dict)  # alert id -> key and openings
     ended: set[str] = field(default_factory=set)  # alert ids of `knows` that are over
+    elsewhere: set[str] = field(default_factory=set)  # alert ids of `knows` that were notified in another group alone
 
 
 class PlainState:
@@ -110,11 +111,16 @@ class PlainState:
         ]
 
     def known_firing(self, group: Group) -> list[Firing]:
-        known = [one for one in self.alerts.values() if one.alert.alert_id in group.knows]
+        known = [one for one in self.alerts.values() if self.has_incident(group, one)]
         return [one for one in known if self.fires(one) and not self.is_kept_back(one)]
 
+    def has_incident(self, group: Group, one: Firing) -> bool:
+        """A receiver that keeps none knows an alert in each of its groups alike."""
+        is_elsewhere = one.alert.alert_id in group.elsewhere and group.receiver in self.config.apart
+        return one.alert.alert_id in group.knows and not is_elsewhere
+
     def is_news(self, group: Group, one: Firing) -> bool:
-        return group.step is not None or group.knows.get(one.alert.alert_id, ("", -1))[1] != one.openings
+        return one.alert.alert_key in group.steps or group.knows.get(one.alert.alert_id, ("", -1))[1] != one.openings
 
     def is_muted(self, route: Route | None) -> bool:
         if route is None:

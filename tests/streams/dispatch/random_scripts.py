@@ -23,8 +23,8 @@ from streams.routing.chain import Chain, Notify, Page, Wait
 from streams.routing.inhibit_rule import InhibitRule
 from streams.routing.matcher_parsing import parse_matchers
 from streams.routing.route import Node
-from tests.streams.dispatch.proof_configs import CRITICAL, DEFAULT, ESCALATED, config, layer, primary
-from tests.streams.dispatch.scripts import MINUTE_MS, START_MS, alert
+from tests.streams.dispatch.proof_configs import CRITICAL, DEFAULT, ESCALATED, config, layer, primary, route
+from tests.streams.dispatch.scripts import HOUR_MS, MINUTE_MS, START_MS, alert
 
 ALERTS = [("rate", "p1"), ("rate", "p2"), ("gaps", "p1"), ("gaps", "p2"), ("slow", "p3"), ("slow", "p4")]
 KEYS = [f"{rule}:{project}" for rule, project in ALERTS]
@@ -61,6 +61,15 @@ EVERYTHING = config(
 CONFIGS: dict[str, DispatchConfig] = {
     "everything": EVERYTHING,
     "incidents": msgspec.structs.replace(EVERYTHING, apart=frozenset({TEAM, "pager"})),
+    "moving incidents": msgspec.structs.replace(
+        config(
+            route(routes=(Node(receiver=TEAM, matchers=CRITICAL, group_by=("alertname",), repeat_interval_ms=HOUR_MS),))
+        ),
+        apart=frozenset({TEAM}),
+    ),
+    "limited pages": msgspec.structs.replace(
+        EVERYTHING, rate_limits={name: RateLimit(17 * MINUTE_MS) for name in (TEAM, ON_CALL, "pager")}
+    ),
     "chain": ESCALATED,
     "default": DEFAULT,
     "no sink for on-call": msgspec.structs.replace(DEFAULT, empty_receivers=frozenset({ON_CALL})),

@@ -1,14 +1,16 @@
 """An alert whose labels or routes change belongs to other groups: what their receivers knew is ended where it began."""
 
 import msgspec
+import pytest
 
 from models.alert import AlertStatus
 from streams.dispatch.config import DispatchConfig
 from streams.dispatch.decide import decide
-from streams.dispatch.inputs import Tick, Transition
+from streams.dispatch.inputs import Acknowledge, AnyInput, Tick, Transition, Unacknowledge
 from streams.dispatch.outputs import Notification
 from streams.dispatch.state import State
 from streams.dispatch.table import NotifyReason
+from streams.dispatch.views import Next, explained
 from streams.routing.chain import Chain, Notify
 from streams.routing.matcher_parsing import parse_matchers
 from streams.routing.route import Node
@@ -39,7 +41,7 @@ def test_a_chain_calls_a_receiver_that_only_waits_for_the_end_of_the_firing_befo
         0:02 p1 anew critical
         0:02 < pager escalated_unacknowledged p1!
         0:02 < team first_notification p1!
-        0:02 ! pager p1 nothing new
+        0:02 ! pager p1 only the end of an earlier firing is to come until 0:05
         0:05 < pager all_alerts_resolved -p1
         0:06 end
     """
@@ -85,3 +87,69 @@ def test_an_incident_ends_under_the_key_it_was_opened_with_though_its_alert_is_g
 
 def grouped_by(label: str) -> Node:
     return Node(receiver="team", group_by=(label,), group_wait_ms=0, group_interval_ms=0, repeat_interval_ms=0)
+
+
+def told(sent: list[Notification]) -> list[tuple[str, str]]:
+    """Why, and under which key."""
+    return [(one.reason.value, one.group_keys[0].partition(":{}:")[2]) for one in sent]
+
+
+BY_PROJECT, BY_RULE = '{project_id="p1"}', '{alertname="rate"}'
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+def test_after_a_reload_an_incident_is_acknowledged_and_ended_once_under_the_key_it_was_opened_with(
+    is_back: bool,
+) -> None:
+    by_project, by_rule = (incidents(grouped_by(name)) for name in ("project_id", "alertname"))
+    state, later = State(), by_project if is_back else by_rule
+    ends = Transition(alert=alert("p1", AlertStatus.RESOLVED, at_ms=START_MS + 9 * MINUTE_MS))
+    until_ms = START_MS + 60 * MINUTE_MS
+    given: list[tuple[DispatchConfig, AnyInput]] = [
+        (by_project, Transition(alert=alert("p1"))),
+        (by_rule, Tick()),
+        (later, Acknowledge(alert_key="rate:p1", by="ann", until_ms=until_ms)),
+        (later, Unacknowledge(alert_key="rate:p1", by="ann")),
+        (later, Acknowledge(alert_key="rate:p1", by="ann", until_ms=until_ms)),
+    ]
+    sent = []
+    for minute, (found, each) in enumerate(given):
+        sent += decide(found, state, each, START_MS + minute * MINUTE_MS).notifications
+    sent += decide(later, state, Tick(), START_MS + 55 * MINUTE_MS).notifications
+    sent += decide(later, state, ends, START_MS + 56 * MINUTE_MS).notifications
+    reasons = [
+        "first_notification", "acknowledged_by_person", "unacknowledged_by_person", "acknowledged_by_person",
+        "acknowledgement_will_expire", "all_alerts_resolved",
+    ]  # fmt: skip
+    assert told(sent) == [(reason, BY_PROJECT) for reason in reasons]
+
+
+def test_after_a_reload_an_incident_that_another_alert_opens_is_acknowledged_and_ended_with_both() -> None:
+    by_project, by_rule = (incidents(grouped_by(name)) for name in ("project_id", "alertname"))
+    state, sent = State(), list[Notification]()
+    given: list[tuple[DispatchConfig, AnyInput]] = [
+        (by_project, Transition(alert=alert("p1"))),
+        (by_rule, Transition(alert=alert("p2"))),
+        (by_rule, Acknowledge(alert_key="rate:p1", by="ann")),
+        (by_rule, Transition(alert=alert("p1", AlertStatus.RESOLVED, at_ms=START_MS + 9 * MINUTE_MS))),
+    ]
+    for minute, (found, each) in enumerate(given):
+        sent += decide(found, state, each, START_MS + minute * MINUTE_MS).notifications
+    assert told(sent) == [
+        ("first_notification", BY_PROJECT), ("new_alerts_in_group", BY_RULE),
+        ("acknowledged_by_person", BY_RULE), ("acknowledged_by_person", BY_PROJECT),
+        ("new_resolved_in_group", BY_RULE), ("all_alerts_resolved", BY_PROJECT),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("held", ["", "0:03 p1 acknowledged ann", "0:03 s1 silences project_id=p1 until 2:00"])
+def test_a_group_that_only_waits_for_the_end_of_an_earlier_firing_says_so(held: str) -> None:
+    pager = Node(receiver="pager", matchers=parse_matchers('severity="warning"'), group_interval_ms=5 * MINUTE_MS)
+    stage = Stage(config(route(routes=(pager,))))
+    stage.play(f"0:00 p1 fires warning\n0:01 p1 ends\n0:02 p1 anew critical\n{held}\n0:04 end")
+    found = explained(stage.config, stage.state, "rate:p1")
+    assert found is not None
+    assert [(one.text, one.until_ms) for one in found.not_told if one.receiver == "pager"] == [
+        ("only the end of an earlier firing is to come until", START_MS + 5 * MINUTE_MS)
+    ]
+    assert Next(START_MS + 5 * MINUTE_MS, "end of an earlier firing to pager") in found.next
