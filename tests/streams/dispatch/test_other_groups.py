@@ -11,7 +11,7 @@ from streams.dispatch.outputs import Notification
 from streams.dispatch.state import State
 from streams.dispatch.table import NotifyReason
 from streams.dispatch.views import Next, explained
-from streams.routing.chain import Chain, Notify
+from streams.routing.chain import Chain, Notify, Wait
 from streams.routing.matcher_parsing import parse_matchers
 from streams.routing.route import Node
 from tests.streams.dispatch.proof_configs import CRITICAL, config, route
@@ -153,3 +153,21 @@ def test_a_group_that_only_waits_for_the_end_of_an_earlier_firing_says_so(held: 
         ("only the end of an earlier firing is to come until", START_MS + 5 * MINUTE_MS)
     ]
     assert Next(START_MS + 5 * MINUTE_MS, "end of an earlier firing to pager") in found.next
+
+
+def test_a_held_step_does_not_wait_for_a_group_that_only_waits_for_the_end_of_an_earlier_firing() -> None:
+    pager = Node(receiver="pager", matchers=parse_matchers('severity="warning"'), group_interval_ms=30 * MINUTE_MS)
+    chain = Chain(name="c", matchers=CRITICAL, steps=(Wait(MINUTE_MS), Notify("on-call")))
+    played = Stage(config(route(routes=(pager,)), chain)).play("""
+        0:00 p1 fires warning
+        0:01 p1 ends
+        0:02 s1 silences project_id=p1 until 0:10
+        0:02 p1 anew critical
+        1:00 end
+    """)
+    assert [line for line in played.splitlines() if " < " in line] == [
+        "0:00 < pager first_notification p1",
+        "0:10 < team first_notification p1!",
+        "0:10 < on-call escalated_unacknowledged p1!",
+        "0:30 < pager all_alerts_resolved -p1",
+    ]
