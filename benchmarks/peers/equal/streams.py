@@ -24,7 +24,8 @@ class EqualStreams(EqualContender):
 
     def __init__(self, precision: str, guarantee: str) -> None:
         name = f"streams-{precision}" + ("-alo" if guarantee == "at-least-once" else "")
-        super().__init__(name, f"Kafka Streams {java_programs.KAFKA_STREAMS_VERSION}", precision, guarantee)
+        how = {"seconds": "by the second", "minutes": "by the minute", "hopping": "hopping windows"}[precision]
+        super().__init__(name, f"Kafka Streams {java_programs.KAFKA_STREAMS_VERSION}, {how}", precision, guarantee)
 
     def share_out(self, workers: int) -> str:
         """Threads."""
