@@ -1,10 +1,24 @@
 import react from "@vitejs/plugin-react";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 import { sourcesDigest } from "./sources-digest.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** What runs before the first paint stands in the page itself: as a file of its own it would be waited for, and all that it
+ * asks for later by so much. The monitor allows it by its hash. Without comments: nobody reads it there. */
+const early = (): Plugin => ({
+  name: "early",
+  transformIndexHtml: {
+    order: "pre",
+    handler: (html) => {
+      const script = readFileSync(at("./src/first/before-paint.js"), "utf-8").replace(/^ *\/\/.*\n|^ +/gm, "");
+      return html.replace("<!-- before-paint -->", () => `<script>${script}</script>`);
+    },
+  },
+});
 
 /** The page's own script is fetched while its first view is being made; `preload`, since `modulepreload` would parse it then. */
 const fetchedAhead = (): Plugin => ({
@@ -28,7 +42,7 @@ const isOfThePage = (id: string) => /node_modules|[/]src[/]/.test(id) && !OF_FIR
 // The monitor serves index.html at its root and every other file, flat, below static/; all addresses are relative, so
 // that the page works below any path of a proxy.
 export default defineConfig({
-  plugins: [react(), fetchedAhead(), sourcesDigest()],
+  plugins: [react(), early(), fetchedAhead(), sourcesDigest()],
   resolve: { alias: { "~": at("./src") } },
   build: {
     outDir: at("../episode_monitor/web/static"),

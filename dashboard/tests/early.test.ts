@@ -23,7 +23,7 @@ test("what is asked for early is what the overview asks, to the letter, otherwis
   const asked: string[] = [];
   vi.stubGlobal("fetch", vi.fn(async (request: Request) => (asked.push(request.url.slice(22)), new Response('{"parts": {}}', { headers: { "content-type": "application/json" } }))));
   for (const query of [reads.summary(), reads.alerts("en"), reads.stats(15), reads.projects({ status: "unhealthy", sort: "worst", limit: 20 }), reads.readiness()]) await (query.queryFn as (given: object) => unknown)({ signal: new AbortController().signal });
-  const early = readFileSync("public/before-paint.js", "utf-8").replace('${root.lang === "ko" ? "ko" : "en"}', "en");
+  const early = readFileSync("src/first/before-paint.js", "utf-8").replace('${root.lang === "ko" ? "ko" : "en"}', "en");
   expect(asked).toHaveLength(5);
   for (const path of asked) expect(early).toContain(path);
   expect(Object.values(paths("en"))).toEqual(expect.arrayContaining(asked));

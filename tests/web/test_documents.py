@@ -1,7 +1,9 @@
 """The document of the routes against the answers, the pages against the rule that nothing comes from outside."""
 
+import hashlib
 import json
 import re
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +159,9 @@ async def test_the_documentation_shows_every_route_and_shape(client: httpx.Async
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", *(f"/static/{file.name}" for file in sorted(STATIC.glob("*.css")))])
-async def test_nothing_is_loaded_from_outside_and_nothing_is_inline(client: httpx.AsyncClient, path: str) -> None:
+async def test_nothing_is_loaded_from_outside_and_nothing_is_inline_but_the_early_script(
+    client: httpx.AsyncClient, path: str
+) -> None:
     answer = await client.get(path)
     assert answer.status_code == 200
     loaded = re.findall(r"""(?:src|href|action)=["']([^"']+)|url\(([^)]+)|@import""", answer.text)
@@ -165,7 +169,8 @@ async def test_nothing_is_loaded_from_outside_and_nothing_is_inline(client: http
     assert all(place.startswith(("/", "#", "./", "data:")) and not place.startswith("//") for place in places), places
     if answer.headers["content-type"].startswith("text/html"):
         assert "<style" not in answer.text
-        assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=|javascript:", answer.text)
+        assert len(re.findall(r"<script(?![^>]*src=)", answer.text)) == (path == "/")
+        assert not re.search(r"\son\w+=|style=|javascript:", answer.text)
 
 
 async def test_what_the_page_loads_is_there(client: httpx.AsyncClient) -> None:
@@ -175,8 +180,19 @@ async def test_what_the_page_loads_is_there(client: httpx.AsyncClient) -> None:
     for address in loaded:
         assert (await client.get(address)).status_code == 200, address
     assert (await client.get("/favicon.ico")).headers["content-type"] == "image/svg+xml"
-    script = await client.get("/static/before-paint.js")
+    script = await client.get(next(address for address in loaded if address.endswith(".js")))
     assert script.headers["content-type"] == "text/javascript; charset=utf-8"
+
+
+async def test_the_page_allows_the_script_that_stands_in_it_and_no_other_one(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/")
+    script = answer.text.partition("<script>")[2].partition("</script>")[0]
+    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert "integrity/summary" in script
+    assert f"; script-src 'self' 'sha256-{digest}'; " in answer.headers["content-security-policy"]
+    known = await client.get("/", headers={"if-none-match": answer.headers["etag"]})
+    assert known.status_code == 304
+    assert known.headers["content-security-policy"] == answer.headers["content-security-policy"]
 
 
 async def test_scripts_and_styles_are_compressed_for_a_caller_that_takes_it(client: httpx.AsyncClient) -> None:

@@ -6,26 +6,19 @@ import { apart } from "./format";
 
 const RANK: Record<string, number> = { critical: 0, warning: 1, info: 2 };
 
-/** Worst first: firing before pending, what nobody has taken before what somebody has, then severity, then age. */
+/** Worst first: firing before pending, what nobody has taken before what somebody has, then severity, then age. Of a
+ * thousand, the first view orders them on a slow processor: one number each, and no text is compared without need. */
 export function worstFirst(alerts: readonly ActiveAlert[]): ActiveAlert[] {
-  const key = (alert: ActiveAlert) => [
-    alert.status === "firing" ? 0 : 1,
-    isSilenced(alert) ? 1 : 0,
-    RANK[alert.severity] ?? 3,
-    alert.acknowledged_by ? 1 : 0,
-    alert.starts_at,
-    alert.alert_key,
-  ];
-  return alerts.map((alert) => ({ alert, key: key(alert) })).sort((one, other) => compare(one.key, other.key)).map(({ alert }) => alert);
+  return alerts
+    .map((alert) => ({ alert, rank: rank(alert) }))
+    .sort((one, other) => one.rank - other.rank || order(one.alert.starts_at, other.alert.starts_at) || order(one.alert.alert_key, other.alert.alert_key))
+    .map(({ alert }) => alert);
 }
 
-function compare(one: (string | number)[], other: (string | number)[]): number {
-  for (const [place, value] of one.entries()) {
-    const against = other[place] as string | number;
-    if (value !== against) return value < against ? -1 : 1;
-  }
-  return 0;
-}
+const rank = (alert: ActiveAlert): number =>
+  (alert.status === "firing" ? 0 : 16) + (isSilenced(alert) ? 8 : 0) + (RANK[alert.severity] ?? 3) * 2 + (alert.acknowledged_by ? 1 : 0);
+
+const order = (one: string, other: string): number => (one === other ? 0 : one < other ? -1 : 1);
 
 export const isSilenced = (alert: ActiveAlert): boolean => alert.silenced_by.length > 0 || alert.silenced_until !== null;
 

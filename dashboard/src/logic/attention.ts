@@ -32,7 +32,7 @@ export function attention({ alerts = [], summary, projects = [], readiness, lett
   const told = new Set(alerts.map((alert) => alert.project_id));
   return [
     ...monitorItems(readiness, summary),
-    ...open.map(alertItem),
+    ...open.map((alert) => new AlertItem(alert)),
     ...projects.filter((project) => !project.is_healthy && !told.has(project.project_id)).map(projectItem),
     ...(letters ? [letterItem(letters)] : []),
   ];
@@ -47,23 +47,36 @@ export function verdict(items: readonly Item[], known: boolean): { says: Told; t
   return known ? { says: { key: "attention.none" }, tone: "good" } : { says: { key: "attention.title" }, tone: "" };
 }
 
-function alertItem(alert: ActiveAlert): Item {
-  const integrity = alert.alert_type === "INTEGRITY_VIOLATION";
-  return {
-    id: alert.alert_key,
-    tone: alert.severity === "critical" ? "critical" : "warning",
-    name: alert.project_id,
-    detail: alert.description,
-    since: alert.starts_at,
-    step: integrity ? "step.repair" : "step.alert",
-    // Of a thousand alerts a dozen are shown: only theirs are made.
-    get title() {
-      return shortTitle(alert);
-    },
-    get to() {
-      return integrity ? toProject(alert.project_id) : toAlert(alert.alert_key);
-    },
-  };
+/** Of a thousand alerts a dozen are shown: only their lines are made. */
+class AlertItem implements Item {
+  constructor(private readonly alert: ActiveAlert) {}
+  get id() {
+    return this.alert.alert_key;
+  }
+  get tone() {
+    return this.alert.severity === "critical" ? "critical" : "warning";
+  }
+  get name() {
+    return this.alert.project_id;
+  }
+  get title() {
+    return shortTitle(this.alert);
+  }
+  get detail() {
+    return this.alert.description;
+  }
+  get since() {
+    return this.alert.starts_at;
+  }
+  get step() {
+    return this.isOfNumbers ? "step.repair" : "step.alert";
+  }
+  get to() {
+    return this.isOfNumbers ? toProject(this.alert.project_id) : toAlert(this.alert.alert_key);
+  }
+  private get isOfNumbers() {
+    return this.alert.alert_type === "INTEGRITY_VIOLATION";
+  }
 }
 
 function projectItem(project: ProjectRow): Item {

@@ -2,7 +2,10 @@
 
 import gzip
 import mimetypes
+import re
+from base64 import b64encode
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -11,6 +14,7 @@ from starlette.responses import Response
 
 from episode_monitor.web.answers import conditional
 from episode_monitor.web.docs_page import render
+from episode_monitor.web.gate import SECURITY_HEADERS
 from episode_monitor.web.problems import Problem
 from streams.alerting.rule_types import ALERT_TYPES
 
@@ -19,6 +23,7 @@ router = APIRouter(include_in_schema=False)
 _FOLDER = Path(__file__).parent.parent / "static"
 
 
+_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 _PACKED = ("text/javascript", "text/css")  # the large ones
 
 
@@ -35,10 +40,25 @@ def _packed(name: str) -> bytes:
     return gzip.compress(page_files()[name], mtime=0)
 
 
+@cache
+def page_policy() -> str:
+    """The policy of every answer, and with it the one script that is in the page itself: by its hash, so that another
+    one is refused there as elsewhere."""
+    script = _SCRIPT.search(page_files()["index.html"])
+    if script is None:
+        raise RuntimeError("index.html has no early script: build the dashboard again")
+    digest = b64encode(sha256(script[1]).digest()).decode()
+    return SECURITY_HEADERS["content-security-policy"].replace(
+        "script-src 'self'", f"script-src 'self' 'sha256-{digest}'"
+    )
+
+
 @router.get("/")
 async def page(request: Request) -> Response:
-    """The dashboard."""
-    return conditional(request, page_files()["index.html"], "text/html; charset=utf-8")
+    """The dashboard. A 304 has its policy too: browsers take the headers of the last answer."""
+    answer = conditional(request, page_files()["index.html"], "text/html; charset=utf-8")
+    answer.headers["content-security-policy"] = page_policy()
+    return answer
 
 
 @router.get("/favicon.ico")
