@@ -171,5 +171,6 @@ async def until_stopped(reader: InputReader, wait_ms: int, stopping: asyncio.Eve
         return [] if stopping.is_set() else reading.result()
     finally:
         stop.cancel()
-        reading.cancel()
-        await asyncio.gather(stop, reading, return_exceptions=True)
+        if not reading.done():
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
