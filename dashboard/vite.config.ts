@@ -20,7 +20,8 @@ const early = (): Plugin => ({
   },
 });
 
-/** The page's own script is fetched while its first view is being made; `preload`, since `modulepreload` would parse it then. */
+/** The page's own script is fetched when the first view says so (`first/main.ts`): earlier, it keeps a slow processor from
+ * that. `preload`, since `modulepreload` would parse it then. */
 const fetchedAhead = (): Plugin => ({
   name: "fetched-ahead",
   apply: "build",
@@ -29,7 +30,7 @@ const fetchedAhead = (): Plugin => ({
     handler: (_, { bundle }) => {
       const page = Object.values(bundle ?? {}).find((chunk) => chunk.type === "chunk" && chunk.name === "page");
       if (!page) throw new Error("There is no src/main.tsx in the build.");
-      return [{ tag: "link", attrs: { rel: "preload", as: "script", crossorigin: true, fetchpriority: "low", href: `./static/${page.fileName}` }, injectTo: "head" }];
+      return [{ tag: "link", attrs: { id: "ahead", rel: "ahead", as: "script", crossorigin: true, href: `./static/${page.fileName}` }, injectTo: "head" }];
     },
   },
 });

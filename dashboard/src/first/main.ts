@@ -30,13 +30,31 @@ import { overview } from "./overview";
 import { say } from "~/logic/say";
 
 const PATIENCE_MS = 1000; // then the page is loaded without waiting for the answers
+const SOON_MS = 200; // until then the HTML's own bones are enough: laying out two frames takes a slow processor longer than one
 const language: Language = document.documentElement.lang === "ko" ? "ko" : "en";
 const root = document.getElementById("root") as HTMLElement;
 let loading = false;
+let begun = false;
+
+function frameAlone(): void {
+  begun = true;
+  root.replaceChildren(...frame(language, location.hash));
+}
+
+function begin(): void {
+  if (begun) return;
+  frameAlone();
+  fetchAhead();
+  if (window.episodeMonitorAsked && isOverview()) drawOverview({});
+}
+
+/** While there is nothing else to do; where the answers come soon, their paint is first. */
+const fetchAhead = () => document.getElementById("ahead")?.setAttribute("rel", "preload");
 
 function load(): void {
   if (loading) return;
   loading = true;
+  begin();
   void import("../main");
 }
 
@@ -53,15 +71,16 @@ function draw(known: Partial<Answers>, content: HTMLElement): void {
 
 const drawOverview = (known: Partial<Answers>) => draw(known, overview(known, language, Date.now()));
 
-root.replaceChildren(...frame(language, location.hash));
 if (window.episodeMonitorAsked) {
-  drawOverview({});
   const drawn = (answers: Answers) => {
+    if (!begun) frameAlone();
     if (isOverview()) drawOverview(answers);
     afterPaint(load);
   };
-  take(language, () => !ours()).then(drawn, load);
+  setTimeout(begin, SOON_MS);
+  take(language, () => begun && !ours()).then(drawn, load);
 } else {
+  begin();
   afterPaint(load);
 }
 setTimeout(load, PATIENCE_MS); // a hidden page paints nothing
