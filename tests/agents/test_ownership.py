@@ -54,6 +54,26 @@ def test_what_is_no_event_is_passed_over_and_counted_by_what_it_is() -> None:
     assert owned.position == owned.partition.next_offset == 3
 
 
+def test_records_that_need_a_closer_look_are_taken_in_their_place_among_the_others() -> None:
+    owned = an_owned()
+    told = event(1, "p", episode_number=2)
+    records = [
+        event(0, "p"),
+        told._replace(headers=(("traceparent", b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"),)),
+        event(2, "p", episode_number=3),
+        useless(3),
+        FakeRecord(4, None, event(4, "q").value),
+        event(5, "p", episode_number=4),
+        FakeRecord(6, b"p", None),
+    ]
+    assert take(owned, *records) == [b"useless"]
+    assert owned.counts.outcomes == {"applied": 5, "already_applied": 0, "dead_letter": 1, "tombstone": 1}
+    assert (owned.position, owned.partition.next_offset, owned.keyless) == (7, 7, {"q"})
+    state = owned.partition.state("p")
+    assert state is not None
+    assert (state.numbering.max_number, state.applied, state.resends) == (4, 5, 0)
+
+
 async def test_what_a_slice_had_no_time_for_is_taken_by_later_ones(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "SLICE_SECONDS", 0.0)
     slices: list[tuple[int, list[int]]] = []
