@@ -7,8 +7,8 @@ partitions out, and positions are committed through it.
 
 import time
 from asyncio import Event
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -16,9 +16,10 @@ from aiokafka.errors import OffsetOutOfRangeError
 from faust.types import TP
 
 from agents.dispatch.notification_consumer import NotificationConsumer
-from agents.fetching.consumer_thread import Fetched
+from agents.fetching.consumer_thread import Fetched, Reading, progress, stable_end, state_of
 from agents.fetching.reading import Record, consumer_of, started
 from agents.fetching.refused_fetches import RefusedFetches
+from agents.fetching.taken_records import Taken
 from agents.kafka.access import Kafka
 from agents.kafka.refusals import words_of
 from agents.retrying import Pauses, retry
@@ -40,12 +41,11 @@ class GroupPositions(Protocol):
     async def earliest_offsets(self, *tps: TP) -> Mapping[TP, int]: ...
 
 
-class _Reading:
-    __slots__ = ("is_wanted", "number", "offset")
+class _Reading(Reading):
+    __slots__ = ("is_wanted",)
 
     def __init__(self, number: int, offset: int) -> None:
-        self.number = number
-        self.offset = offset  # next one to be handed out
+        super().__init__(number, offset)
         self.is_wanted = True
 
 
@@ -101,11 +101,7 @@ class NotificationReads:
 
     def end(self, tp: TP) -> int | None:
         """See `NotificationReader`."""
-        state = None if self._consumer is None else _state(self._consumer, tp)
-        if state is None:
-            return None
-        stable: int | None = state.lso
-        return state.highwater if stable is None or stable < 0 else stable
+        return None if self._consumer is None else stable_end(state_of(self._consumer, tp))
 
     def refused(self) -> dict[TP, str]:
         """Partitions that brokers have refused for some time, and their error."""
@@ -177,40 +173,14 @@ class NotificationReads:
                 consumer.pause(TopicPartition(*tp))
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
-        records: Mapping[TopicPartition, list[Record]] = {}
+        records: Mapping[TopicPartition, Taken[Record]] = {}
         lost: Collection[TopicPartition] = ()
         try:
             records = await consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
         except OffsetOutOfRangeError as error:
             lost = error.args[0]
-        for fetched in list(self._progress(consumer, records, lost)):
+        for fetched in list(progress(consumer, self._readings, records, lost)):
             if fetched.is_out_of_range:
                 self.out_of_range(fetched)
             else:
                 await self.notifications.accept(fetched)
-
-    def _progress(
-        self, consumer: AIOKafkaConsumer, records: Mapping[TopicPartition, list[Record]],
-        lost: Collection[TopicPartition],
-    ) -> Iterator[Fetched]:  # fmt: skip
-        """Each record once: nothing is awaited between taking them and advancing the position."""
-        for tp, reading in list(self._readings.items()):
-            state, aio_tp = _state(consumer, tp), TopicPartition(*tp)
-            if state is None or not state.has_valid_position:
-                continue
-            fetched = Fetched(tp, reading.number, reading.offset, state.position, records.get(aio_tp) or [])
-            if aio_tp in lost:
-                consumer.pause(aio_tp)
-                del self._readings[tp]
-                fetched.is_out_of_range = True
-            elif fetched.start == fetched.next_offset:
-                continue
-            reading.offset = fetched.next_offset
-            yield fetched
-
-
-def _state(consumer: AIOKafkaConsumer, tp: TP) -> Any:
-    subscription = consumer._subscription.subscription
-    assignment = None if subscription is None else subscription.assignment
-    aio_tp = TopicPartition(*tp)
-    return assignment.state_value(aio_tp) if assignment is not None and aio_tp in assignment.tps else None

@@ -5,7 +5,7 @@ Records follow exactly on those before, or start where `begin` set the position:
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar, cast
 
 import aiokafka
@@ -27,6 +27,7 @@ FETCH_SECONDS = 0.5  # the longest wait of one poll; stopping waits for it
 FETCH_MAX_WAIT_MS = 100  # of a broker for news; one fetch is under way at a time, and others' news wait behind it
 
 T = TypeVar("T")
+R = TypeVar("R", bound="Reading")
 
 
 class Fetched:
@@ -48,12 +49,52 @@ class Fetched:
         self.is_out_of_range = False
 
 
-class _Reading:
+class Reading:
+    """A partition that is read; `number` is of this reading of it."""
+
     __slots__ = ("number", "offset")
 
     def __init__(self, number: int, offset: int) -> None:
         self.number = number
         self.offset = offset  # next one to be handed out
+
+
+def state_of(consumer: aiokafka.AIOKafkaConsumer, tp: TP) -> Any:
+    """What aiokafka knows of a partition's position and log; None where it is not assigned."""
+    subscription = consumer._subscription.subscription
+    assignment = None if subscription is None else subscription.assignment
+    return None if assignment is None else assignment.state_value(tp)
+
+
+def stable_end(state: Any) -> int | None:
+    """The last stable offset of the last fetch; open transactions begin there. `state`: of `state_of`."""
+    if state is None:
+        return None
+    stable: int | None = state.lso
+    return state.highwater if stable is None or stable < 0 else stable
+
+
+def progress(
+    consumer: aiokafka.AIOKafkaConsumer, readings: MutableMapping[TP, R],
+    records: Mapping[TopicPartition, Taken[Record]], lost: Collection[TopicPartition],
+) -> Iterator[Fetched]:  # fmt: skip
+    """How far each reading has come with what was fetched. One that is `lost`, for the log has no such offset, ends.
+    Each record is handed out once where nothing is awaited between fetching them and this."""
+    for tp, reading in list(readings.items()):
+        state, aio_tp = state_of(consumer, tp), TopicPartition(*tp)
+        if state is None or not state.has_valid_position:
+            continue
+        taken = records.get(aio_tp)
+        fetched = Fetched(tp, reading.number, reading.offset, state.position, taken or [])
+        fetched.size_bytes = 0 if taken is None else taken.size_bytes
+        if aio_tp in lost:
+            consumer.pause(aio_tp)
+            del readings[tp]
+            fetched.is_out_of_range = True
+        elif fetched.start == fetched.next_offset:
+            continue
+        reading.offset = fetched.next_offset
+        yield fetched
 
 
 class Wanted:
@@ -90,7 +131,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._readings: dict[TP, _Reading] = {}
+        self._readings: dict[TP, Reading] = {}
         self.refused = RefusedFetches()
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
@@ -136,7 +177,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Read from this offset. Raises IllegalStateError where the partition is not assigned."""
         consumer, aio_tp = self._ensure_consumer(), TopicPartition(tp.topic, tp.partition)
         consumer.seek(aio_tp, offset)
-        self._readings[tp] = _Reading(number, offset)
+        self._readings[tp] = Reading(number, offset)
         consumer.resume(aio_tp)
 
     async def fetch(self, wanted: Wanted) -> list[Fetched]:
@@ -148,36 +189,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._coordinator.check_errors()  # without this, some errors of the group only stop the reading
         records: Mapping[TopicPartition, Taken[Record]] = {}
         budget.begin()
-        lost: set[TP] = set()
+        lost: Collection[TopicPartition] = ()
         with consumer._fetcher._subscriptions.fetch_context():
             try:
                 records = await consumer._fetcher.fetched_records(
                     wanted, timeout=FETCH_SECONDS, max_records=consumer._max_poll_records
                 )
             except OffsetOutOfRangeError as error:
-                lost = {TP(tp.topic, tp.partition) for tp in error.args[0]}
-        return list(self._note_progress(consumer, records, lost))
-
-    def _note_progress(
-        self, consumer: aiokafka.AIOKafkaConsumer, records: Mapping[TopicPartition, Taken[Record]], lost: set[TP]
-    ) -> Iterator[Fetched]:
-        subscription = consumer._subscription.subscription
-        assignment = None if subscription is None else subscription.assignment
-        for tp, reading in list(self._readings.items()):
-            state = None if assignment is None else assignment.state_value(tp)
-            if state is None or not state.has_valid_position:
-                continue
-            taken = records.get(tp)
-            fetched = Fetched(tp, reading.number, reading.offset, state.position, taken or [])
-            fetched.size_bytes = 0 if taken is None else taken.size_bytes
-            if tp in lost:
-                consumer.pause(TopicPartition(tp.topic, tp.partition))
-                del self._readings[tp]
-                fetched.is_out_of_range = True
-            elif fetched.start == fetched.next_offset:
-                continue
-            reading.offset = fetched.next_offset
-            yield fetched
+                lost = error.args[0]
+        return list(progress(consumer, self._readings, records, lost))
 
     def _wake(self) -> None:
         if self._consumer is not None:
@@ -238,24 +258,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def end(self, tp: TP) -> int | None:
         """The last stable offset of the last fetch; open transactions begin there."""
-        assignment = self._ensure_consumer()._subscription.subscription.assignment
-        state = None if assignment is None else assignment.state_value(tp)
-        if state is None:
-            return None
-        stable: int | None = state.lso
-        return state.highwater if stable is None or stable < 0 else stable
+        return stable_end(state_of(self._ensure_consumer(), tp))
 
     def log_end(self, tp: TP) -> int | None:
         """The end of the log by the last fetch, open transactions included. A broker may return one that is too low."""
-        assignment = self._ensure_consumer()._subscription.subscription.assignment
-        state = None if assignment is None else assignment.state_value(tp)
+        state = state_of(self._ensure_consumer(), tp)
         end: int | None = None if state is None else state.highwater
         return end
 
     def answered_at(self, tp: TP) -> float | None:
         """When a broker last answered for this partition: seconds since the epoch."""
-        assignment = self._ensure_consumer()._subscription.subscription.assignment
-        state = None if assignment is None else assignment.state_value(tp)
+        state = state_of(self._ensure_consumer(), tp)
         if state is None or state.timestamp is None:
             return None
         if TopicPartition(*tp) in self._ensure_consumer()._fetcher._records:  # answered, and not handed out yet
