@@ -108,13 +108,15 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     def to_dict(self) -> dict[str, Any]:
         """The alert as the contract's JSON object: `*_ms` fields leave as RFC 3339 strings in UTC."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
-        return {
-            TIMES.get(name, name): rfc3339(value) if name in TIMES and value is not None else value
-            for name, value in fields.items()
-        }
+        outside = {_OUTSIDE(name, name): value for name, value in fields.items()}
+        for name in TIMES.values():
+            if outside[name] is not None:
+                outside[name] = rfc3339(outside[name])
+        return outside
 
 
 _SUFFIX = "_ms"
 TIMES = {  # field -> its name outside
     name: name.removesuffix(_SUFFIX) for name in Alert.__struct_fields__ if name.endswith(_SUFFIX)
 }
+_OUTSIDE = TIMES.get

@@ -15,6 +15,7 @@ from models.alert_codec import decode_alert
 from models.alert_views import ActiveAlert, AlertDetails, DeliveryLine, TimelineLine, inputs_of
 from models.process_views import AlertTransition
 from models.times import rfc3339
+from streams.dispatch.views import Seen
 
 TIMELINE_LINES = 50
 
@@ -42,7 +43,7 @@ class ActivePage(NamedTuple):
     """Alerts of the whole fleet, the most severe first. `next_cursor` is None on the last page. Unless
     `values_are_current` each alert has the values of its last transition, which was at its `updated_at`."""
 
-    alerts: Sequence[ActiveAlert]
+    alerts: Sequence[Seen]
     total: int
     next_cursor: str | None = None
     values_are_current: bool = True

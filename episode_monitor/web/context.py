@@ -14,6 +14,7 @@ from episode_monitor.repair.automatic import AutomaticRepairs
 from episode_monitor.storage.audit import AuditEntry, MemoryAuditLog
 from episode_monitor.storage.idempotency import IdempotencyKeys, MemoryKeys
 from episode_monitor.web.alert_desk import AlertDesk
+from episode_monitor.web.listed_alerts import ListedAlerts
 from episode_monitor.web.rates import Rates
 from episode_monitor.web.settings import WebSettings
 from episode_monitor.web.stream import ChangeFeed
@@ -59,6 +60,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     repairs: AutomaticRepairs | None = None  # None: DATABASE_URL is not set
     idempotency: IdempotencyKeys = msgspec.field(default_factory=lambda: MemoryKeys(wall_clock_ms))
     rates: Rates = msgspec.field(default_factory=lambda: Rates(0))
+    listed_alerts: ListedAlerts = msgspec.field(default_factory=ListedAlerts)
     salt: bytes = msgspec.field(default_factory=lambda: secrets.token_bytes(16))
 
 

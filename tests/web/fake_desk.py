@@ -2,9 +2,10 @@
 
 from episode_monitor.fleet.ask import Asks
 from episode_monitor.fleet.questions.active_alerts import ActiveAlertsQuestion
-from episode_monitor.web.alert_desk import ActivePage, AlertAct, active_alert, details_of_history
+from episode_monitor.web.alert_desk import ActivePage, AlertAct, details_of_history
 from models.alert import Alert
 from models.alert_views import AlertDetails
+from streams.dispatch.views import Seen
 
 
 class FakeDesk:
@@ -16,7 +17,7 @@ class FakeDesk:
     async def active(self, limit: int, cursor: str | None) -> ActivePage:
         """All in one page."""
         alerts = await self._fleet.ask(ActiveAlertsQuestion())
-        return ActivePage([active_alert(alert) for alert in alerts], len(alerts))
+        return ActivePage([Seen(alert, [], []) for alert in alerts], len(alerts))
 
     async def perform(self, act: AlertAct) -> Alert:
         """Nobody acts here."""

@@ -75,9 +75,8 @@ async def active_alerts(
 
     async def listed() -> dict[str, Any]:
         page = await alert_desk_of(request).active(limit, cursor)
-        shown = [translated(alert, texts_of(language)).to_dict() for alert in page.alerts]
         return {
-            "alerts": shown,
+            "alerts": await context_of(request).listed_alerts.encoded(page.alerts, language),
             "total": page.total,
             "next_cursor": page.next_cursor,
             "values_are_current": page.values_are_current,
