@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 BATCH_RECORDS = 500
 POLL_MS = 500
 LOOK_SECONDS = 0.2  # how soon a new assignment is noticed
+REST_SECONDS = 0.2  # at the end of the topic: several transitions at once cost little more than one
 
 
 async def _passed_over(change: Change) -> bool:
@@ -131,6 +132,8 @@ class HistoryFollower:
                 if self._wanted() != partitions:
                     return  # their owner now reads them
                 await self._append(tp.partition, records)
+            if polled and await _is_at_end(consumer):
+                await asyncio.sleep(REST_SECONDS)
 
     async def _append(self, partition: int, records: Sequence[Record]) -> None:
         """All at once, so that they may be stored in one go; each call begins in the order of the records."""
@@ -146,6 +149,15 @@ class HistoryFollower:
                 raise _NotTaken(str(answer) or type(answer).__name__) from answer
             if not answer:
                 raise _NotTaken("it accepts no rows now")
+
+
+async def _is_at_end(consumer: AIOKafkaConsumer) -> bool:
+    """Whether it has read all that the brokers had when they last answered."""
+    for tp in consumer.assignment():
+        end = consumer.last_stable_offset(tp)
+        if end is not None and await consumer.position(tp) < end:
+            return False
+    return True
 
 
 def first_missing(last: int | None, beginning: int, end: int, newest_only: int | None) -> int:

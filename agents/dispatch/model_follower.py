@@ -1,6 +1,7 @@
 """Reads the dispatcher's changelog into a worker's copy, with a consumer of its own and without a group."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 
@@ -21,6 +22,7 @@ NOT_READ_YET = "not read yet"
 POLL_MS = 500
 FETCH_MAX_WAIT_MS = 100
 POLL_RECORDS = 2_000
+REST_SECONDS = 0.1  # the copy is that much behind at the most
 AGAIN_SECONDS = 3_600.0  # after such an outage all is read: compaction may have dropped what says that a record is gone
 
 
@@ -75,6 +77,13 @@ class ReadModelFollower:
                 if not self.lag:
                     self.status = "ok"
                     pauses.reset()
+                    await self._rest()
+
+    async def _rest(self) -> None:
+        """Let several decisions come together, unless somebody waits for one: a poll costs more than what it brings."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REST_SECONDS):
+                await self._model.is_awaited.wait()
 
     async def _begin(self, consumer: AIOKafkaConsumer) -> int:
         """Where it was, or at the beginning; the end that the broker names."""
@@ -94,9 +103,8 @@ class ReadModelFollower:
         one, known = Slice(), self._next_offset is not None
         await self._in_steps(self._model.reconfiguring(), one)
         self._next_offset = None  # until all of these are in
-        for record in polled.get(self._tp, ()):
-            if record.key is not None:
-                await self._in_steps(self._model.taking(record.key, record.value), one)
+        records = [(record.key, record.value) for record in polled.get(self._tp, ()) if record.key is not None]
+        await self._in_steps(self._model.taking(records), one)
         for change in self._model.take_changes():
             if self._history is not None:
                 await self._history.append_change(change)

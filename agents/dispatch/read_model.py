@@ -33,6 +33,7 @@ class ReadModel:
         self._decisions = Decisions()
         self._read: WholeDecisions | None = WholeDecisions()  # while everything is read
         self._stored = Stored()
+        self.is_awaited = asyncio.Event()  # somebody waits for what became of an act
         self._waiting: dict[bytes, asyncio.Future[Outcome]] = {}
         self._changes: list[Change] = []
 
@@ -54,19 +55,22 @@ class ReadModel:
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """One record of the changelog, in order. Raises NewerFormatError."""
-        for _ in self.taking(key, value):
+        for _ in self.taking([(key, value)]):
             pass
 
-    def taking(self, key: bytes, value: bytes | None) -> Iterator[None]:
-        """The same in steps, between which everything may be asked."""
-        changed = (self._read or self._decisions).take(key, value)
-        if not changed:
+    def taking(self, records: Iterable[tuple[bytes, bytes | None]]) -> Iterator[None]:
+        """Several in steps, between which everything may be asked. Whole decisions among them are applied as one: what
+        a later one changes again is derived once."""
+        reading = self._read or self._decisions
+        decisions = [changed for key, value in records if (changed := reading.take(key, value))]
+        if not decisions:
             return
         if self._read is None and self._copy is not None:
-            records = {name: new for name, new in changed.items() if name[:1] not in BESIDES}
-            yield from self._copy.apply(records)
-            self.version += any(name != END for name in records)
-        self._note(changed)
+            newest = {name: new for changed in decisions for name, new in changed.items() if name[:1] not in BESIDES}
+            yield from self._copy.apply(newest)
+            self.version += any(name != END for name in newest)
+        for changed in decisions:
+            self._note(changed)
 
     def all_read(self) -> Iterator[None]:
         """Everything was read: derive the copy, in steps. Raises NewerFormatError."""
@@ -121,6 +125,7 @@ class ReadModel:
         key = OUTCOME + act_id.encode()
         waiter: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting[key] = waiter
+        self.is_awaited.set()
 
         async def outcome(seconds: float) -> Outcome:
             async with asyncio.timeout(seconds):
@@ -131,6 +136,8 @@ class ReadModel:
         finally:
             del self._waiting[key]
             waiter.cancel()
+            if not self._waiting:
+                self.is_awaited.clear()
 
     # --- questions
 

@@ -7,13 +7,14 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from agents.dispatch.act_desk import ActDesk
-from agents.dispatch.codecs import Outcome, Presence, encode_outcome, encode_presence
+from agents.dispatch.codecs import Outcome, Presence, encode_change, encode_outcome, encode_presence
 from agents.dispatch.read_model import ReadModel
 from agents.engine.producer import Producer
 from models.alert import Severity
 from streams.dispatch.config import default_config
 from streams.dispatch.decide import decide, wire
 from streams.dispatch.inputs import Acknowledge, AnyInput, Tick, Transition
+from streams.dispatch.outputs import Change
 from streams.dispatch.state import State
 from streams.dispatch.storage import everything, restored, take_changes
 from streams.dispatch.table import REFUSALS, Event, Status
@@ -76,6 +77,25 @@ def test_its_version_rises_with_what_people_see_and_not_with_the_clock_alone() -
 
 
 END = dict(everything(State()))[b"m"]
+
+
+def test_of_decisions_that_are_read_together_none_is_lost_to_a_later_one() -> None:
+    """A change for the history is removed as soon as it is stored there; a copy in memory must have seen it."""
+    model = ReadModel(lambda: CONFIG)
+    model.state()
+    change = encode_change(Change(P1, "acknowledged", START_MS, "kim", ""))
+    for _ in model.taking([(b"h1", change), (b"m", END), (b"h1", None), (b"m", END)]):
+        pass
+    assert [each.reason for each in model.take_changes()] == ["acknowledged"]
+
+
+async def test_it_says_whether_somebody_waits_for_an_act() -> None:
+    model = ReadModel(lambda: CONFIG)
+    with model.awaited("one"):
+        with model.awaited("two"):
+            pass
+        assert model.is_awaited.is_set()
+    assert not model.is_awaited.is_set()
 
 
 async def test_an_outcome_is_awaited_until_the_decision_is_whole() -> None:

@@ -67,6 +67,26 @@ def test_record_by_record_it_is_as_if_all_were_derived(name: str, random: Random
         assert copy.active.page(100) == places
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+@examples(60)
+@given(random=st.randoms(use_true_random=False), length=st.integers(1, 60))
+def test_several_decisions_at_once_are_as_one_after_another(name: str, random: Random, length: int) -> None:
+    config, state, together = CONFIGS[name], State(), dict[bytes, bytes | None]()
+    copy = copied(config, state)
+    for at_ms, each in script(random, length):
+        decide(config, state, each, at_ms)
+        together.update(take_changes(state))
+        if random.random() < 0.3:
+            for _ in copy.apply(together):
+                pass
+            together.clear()
+            whole = restored(everything(state))
+            wire(config, whole)
+            assert derived(copy.state) == derived(whole)
+            for key in KEYS:
+                assert explained(config, copy.state, key) == explained(config, state, key)
+
+
 def test_what_a_recurring_silence_says_of_its_end_before_it_begins_is_not_past_when_it_does() -> None:
     config, state = CONFIGS["chain"], State()
     given_ms = NIGHT_BEGINS_MS - 46 * 60_000
