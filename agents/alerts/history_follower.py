@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.alerts.alert_headers import Ours, read_mark
-from agents.fetching.reading import Record, reader
+from agents.fetching.reading import NEWS_MAX_WAIT_MS, Record, reader
 from agents.kafka.access import Kafka
 from agents.kafka.refusals import words_of
 from agents.retrying import Pauses, retry
@@ -85,7 +85,7 @@ class HistoryFollower:
         )  # fmt: skip
 
     async def _follow_all(self, pauses: Pauses) -> None:
-        async with reader(self._kafka, committed_only=True) as consumer:
+        async with reader(self._kafka, committed_only=True, fetch_max_wait_ms=NEWS_MAX_WAIT_MS) as consumer:
             while True:
                 partitions = self._wanted()
                 await self._begin(consumer, partitions)

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.alerts.history_follower import HistoryStore
 from agents.dispatch.read_model import ReadModel
-from agents.fetching.reading import consumer_of, started
+from agents.fetching.reading import NEWS_MAX_WAIT_MS, consumer_of, started
 from agents.kafka.access import Kafka
 from agents.kafka.refusals import words_of
 from agents.retrying import Pauses, is_kafka_failure, retry
@@ -20,7 +20,6 @@ log = structlog.get_logger(__name__)
 
 NOT_READ_YET = "not read yet"
 POLL_MS = 500
-FETCH_MAX_WAIT_MS = 100
 POLL_RECORDS = 2_000
 REST_SECONDS = 0.1  # the copy is that much behind at the most
 AGAIN_SECONDS = 3_600.0  # after such an outage all is read: compaction may have dropped what says that a record is gone
@@ -69,7 +68,7 @@ class ReadModelFollower:
         await retry(lambda: self._follow(pauses), failed, pauses, is_retried=is_retried)
 
     async def _follow(self, pauses: Pauses) -> None:
-        async with started(consumer_of(self._kafka, fetch_max_wait_ms=FETCH_MAX_WAIT_MS)) as consumer:
+        async with started(consumer_of(self._kafka, fetch_max_wait_ms=NEWS_MAX_WAIT_MS)) as consumer:
             end = await self._begin(consumer)
             while True:
                 await self._take(consumer)

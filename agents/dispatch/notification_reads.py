@@ -17,7 +17,7 @@ from faust.types import TP
 
 from agents.dispatch.notification_consumer import NotificationConsumer
 from agents.fetching.consumer_thread import Fetched, Reading, progress, stable_end, state_of
-from agents.fetching.reading import Record, consumer_of, started
+from agents.fetching.reading import NEWS_MAX_WAIT_MS, Record, consumer_of, started
 from agents.fetching.refused_fetches import RefusedFetches
 from agents.fetching.taken_records import Taken
 from agents.kafka.access import Kafka
@@ -26,7 +26,6 @@ from agents.retrying import Pauses, retry
 
 log = structlog.get_logger(__name__)
 
-FETCH_MAX_WAIT_MS = 100
 POLL_MS = 500
 POLL_RECORDS = 500
 
@@ -142,7 +141,7 @@ class NotificationReads:
     async def _read(self, pauses: Pauses) -> None:
         consumer = consumer_of(
             self._kafka, isolation_level="read_committed", auto_offset_reset="none", retry_backoff_ms=20,
-            fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+            fetch_max_wait_ms=NEWS_MAX_WAIT_MS,
         )  # fmt: skip
         async with started(consumer):
             await consumer._client.set_topics({self._topic})

@@ -17,7 +17,7 @@ from agents.engine.emitter import Failpoint
 from agents.engine.engine import Engine
 from agents.engine.ownership import Change, Owned
 from agents.engine.producer import Producer
-from agents.fetching.reading import reader
+from agents.fetching.reading import NEWS_MAX_WAIT_MS, reader
 from agents.fetching.record_parsing import UnreadableBatch
 from agents.kafka.access import Kafka
 from agents.kafka.refusals import reason_for_log, words_of
@@ -128,7 +128,7 @@ class FleetRules:
             return
         owned, judge = found
         tp, pace = TopicPartition(self._topic, 0), Pace()
-        async with reader(self._kafka, committed_only=True) as consumer:
+        async with reader(self._kafka, committed_only=True, fetch_max_wait_ms=NEWS_MAX_WAIT_MS) as consumer:
             await consumer._client.set_topics({tp.topic})
             consumer.assign([tp])
             beginnings = await consumer.beginning_offsets([tp])

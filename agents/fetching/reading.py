@@ -16,6 +16,7 @@ from agents.kafka.ending import in_turn
 
 READ_TIMEOUT_MS = 500
 FETCH_MAX_WAIT_MS = 20  # whatever is asked next waits behind a fetch that waits for news
+NEWS_MAX_WAIT_MS = 500  # of a consumer that only follows: a broker answers at once where records are there or come
 PARTITION_FETCH_BYTES = 8 * 1024 * 1024
 READ_RECORDS = 2_000  # at once: some 10 ms of work
 
@@ -49,7 +50,7 @@ async def started(consumer: AIOKafkaConsumer) -> AsyncIterator[AIOKafkaConsumer]
 
 @asynccontextmanager
 async def reader(
-    kafka: Kafka, *, committed_only: bool = False, is_strict: bool = False
+    kafka: Kafka, *, committed_only: bool = False, is_strict: bool = False, fetch_max_wait_ms: int = FETCH_MAX_WAIT_MS
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """A started consumer; it reads from the beginning where an offset is not in the log. Raises KafkaError; if
     `is_strict`, OffsetOutOfRangeError for such an offset.
@@ -60,7 +61,7 @@ async def reader(
         kafka,
         auto_offset_reset="none" if is_strict else "earliest",
         isolation_level="read_committed" if committed_only else "read_uncommitted",
-        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+        fetch_max_wait_ms=fetch_max_wait_ms,
         retry_backoff_ms=20,  # every first question about a topic waits once for this
         fetch_max_bytes=16 * 1024 * 1024,
     )

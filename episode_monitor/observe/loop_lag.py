@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from episode_monitor.observe import catalogue
 
-EVERY_SECONDS = 0.02
+EVERY_SECONDS = 0.05
 
 
 class LoopLag:

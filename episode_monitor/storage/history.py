@@ -115,6 +115,12 @@ def transition_of(
     alert: Alert, partition: int | None, offset: int | None, by: str | None, comment: str | None
 ) -> Transition:
     """The transition that a record of the alerts topic is, or without partition an act."""
+    return _with_alert(_without_alert(alert, partition, offset, by, comment), alert)
+
+
+def _without_alert(
+    alert: Alert, partition: int | None, offset: int | None, by: str | None, comment: str | None
+) -> Transition:
     return Transition(
         transition_id=storable(alert.transition_id),
         alert_id=storable(alert.alert_id),
@@ -130,17 +136,24 @@ def transition_of(
         kafka_offset=offset,
         acted_by=optional_text(by),
         comment=optional_text(comment),
-        alert=storable_object(alert.to_dict()),
+        alert={},
     )
 
 
+def _with_alert(transition: Transition, alert: Alert) -> Transition:
+    return msgspec.structs.replace(transition, alert=storable_object(alert.to_dict()))
+
+
 class MemoryAlertHistory:
-    """`AlertHistory` of the `limit` newest transitions. It begins empty: every worker fills it from the topic."""
+    """`AlertHistory` of the `limit` newest transitions. It begins empty: every worker fills it from the topic.
+
+    An alert becomes a JSON object when a page shows it: of many that come, people see few.
+    """
 
     def __init__(self, limit: int = 10_000) -> None:
         self.newest_only: int | None = limit
         self._limit = limit
-        self._kept: dict[tuple[str, str, int], tuple[int, Transition]] = {}
+        self._kept: dict[tuple[str, str, int], tuple[int, Transition, Alert]] = {}  # the transition without its alert
         self._oldest_first: list[tuple[int, int, tuple[str, str, int]]] = []  # a heap; partitions come one by one
         self._drawn = 0
         self._offsets: dict[int, int] = {}
@@ -150,17 +163,17 @@ class MemoryAlertHistory:
     ) -> Stored:
         """See `AlertHistory.append`."""
         self._offsets[partition] = offset
-        return self._keep(transition_of(alert, partition, offset, by, comment))
+        return self._keep(_without_alert(alert, partition, offset, by, comment), alert)
 
     async def append_act(self, alert: Alert, *, by: str | None, comment: str | None) -> Stored:
         """See `AlertHistory.append_act`."""
-        return self._keep(transition_of(alert, None, None, by, comment))
+        return self._keep(_without_alert(alert, None, None, by, comment), alert)
 
-    def _keep(self, transition: Transition) -> Stored:
+    def _keep(self, transition: Transition, alert: Alert) -> Stored:
         identity = (transition.transition_id, transition.reason, transition.at_ms)
         if identity not in self._kept:
             self._drawn += 1
-            self._kept[identity] = (self._drawn, transition)
+            self._kept[identity] = (self._drawn, transition, alert)
             heappush(self._oldest_first, (transition.at_ms, self._drawn, identity))
             if len(self._kept) > self._limit:
                 del self._kept[heappop(self._oldest_first)[2]]
@@ -169,12 +182,17 @@ class MemoryAlertHistory:
     async def list(self, query: HistoryQuery) -> Page[Transition]:
         """See `AlertHistory.list`."""
         is_wanted = wanted(query, *_FILTERS)
-        rows = ((row.at_ms, drawn, row) for drawn, row in self._kept.values() if is_wanted(row) and within(query, row))
-        return page_of(rows, query.limit, decode(query.cursor, int))
+        rows = (
+            (row.at_ms, drawn, (row, alert))
+            for drawn, row, alert in self._kept.values()
+            if is_wanted(row) and within(query, row)
+        )
+        page = page_of(rows, query.limit, decode(query.cursor, int))
+        return Page(items=[_with_alert(row, alert) for row, alert in page.items], next_cursor=page.next_cursor)
 
     async def steps(self, query: StepQuery) -> StepPage:
         """See `AlertHistory.steps`."""
-        return page_of_steps(query, ((drawn, _step(row)) for drawn, row in self._kept.values()))
+        return page_of_steps(query, ((drawn, _step(row)) for drawn, row, _ in self._kept.values()))
 
     async def last_offsets(self) -> dict[int, int]:
         """See `AlertHistory.last_offsets`."""
