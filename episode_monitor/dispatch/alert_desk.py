@@ -58,7 +58,7 @@ class DispatchedAlerts:
         known = [place for place in listed.page(limit + 1 + len(ahead), after) if place[-1] not in replaced]
         places = sorted([*known, *(place for place in ahead if after is None or place > after)])
         page = [Seen(ahead[at], [], []) if at in ahead else seen(state, state.alerts[at[-1]]) for at in places[:limit]]
-        alerts = [one._replace(alert=_with_values(one.alert, now)) for one in page]
+        alerts = [Seen(_with_values(one.alert, now), one.silenced_by, one.inhibited_by) for one in page]
         total = len(listed) + sum(key not in listed for key in replaced)
         following = encode_place(places[limit - 1]) if len(places) > limit else None
         return ActivePage(alerts, total, following, values_are_current=current is not None)

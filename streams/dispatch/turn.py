@@ -57,12 +57,12 @@ def mask_of(state: State, live: LiveAlert) -> Mask | None:
 def shown(state: State, live: LiveAlert) -> Alert:
     """The alert as people see it: with who has acknowledged it, what silences it, and how far it has escalated."""
     record = live.record
-    ends = [state.silences[each].until_ms for each in live.silenced_by]
+    ends = [state.silences[each].until_ms for each in live.silenced_by] if live.silenced_by else None
     acknowledgement = record.acknowledgement
     alert = msgspec.structs.replace(
         record.alert,
         acknowledged_by=acknowledgement.by if acknowledgement else None,
-        silenced_until_ms=max(ends, default=None),
+        silenced_until_ms=max(ends) if ends else None,
         escalation_level=record.level,
     )
     if record.status is not Status.HUSHED:

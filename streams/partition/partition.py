@@ -16,6 +16,7 @@ from streams.base.checkpoint_types import Changes, Cursor, Section, Store
 from streams.base.steps import Steps, finish
 from streams.partition.checkpointer import Checkpointer
 from streams.partition.deadline_queue import DeadlineQueue
+from streams.partition.listed import ListedAlerts
 from streams.partition.project_index import ProjectIndex
 from streams.partition.splits import Split, joined
 from streams.partition.state_cache import StateCache
@@ -49,6 +50,7 @@ class Partition:
         if self._fleet_limits is not None:
             self.totals.follow_fleet(self._fleet_limits)
         self.index = ProjectIndex(number)
+        self.listed = ListedAlerts()
         self.checkpointer = Checkpointer(store, sections)
         self._apart = apart
         self._store = store
@@ -186,11 +188,13 @@ class Partition:
     def state_to_change(self, project_id: str) -> ProjectState | None:
         """A state that the caller changes now, as when a finding is waived, and then passes to `touch`."""
         self.checkpointer.collect(project_id)
+        self.listed.begin_change(project_id)
         return self.state(project_id)
 
     def touch(self, state: ProjectState) -> None:
         """The caller has changed it: store it, and note its deadline, findings and alerts anew."""
         self.checkpointer.mark_changed(state)
+        self.listed.changed(state.project_id)
         if state.deadline_ms is not None:
             self._deadlines.note(state.deadline_ms, state.project_id)
         self.index.changed(state)

@@ -18,6 +18,7 @@ from streams.base.steps import Steps
 from streams.partition.partition import Partition
 from streams.project.project_state import ProjectState
 from streams.project.rule_evaluator import active_alerts
+from streams.project.state_codec import read_head
 from streams.rates.performance import window
 
 P95_WINDOW_MINUTES = 15
@@ -186,11 +187,13 @@ def alerts_of(partition: Partition, limit: int) -> Steps[tuple[list[Alert], list
     found = [alert for section in partition.checkpointer.sections for alert in section.active()]
     counts = Counter((alert.severity.value, alert.alert_type) for alert in found)
     alerting = list(partition.index.alerting)
-    for seen, project_id in enumerate(alerting[:MAX_ALERTING_LOOKED_AT], 1):
-        state = partition.look(project_id)
-        if state is not None:
-            _count_kinds(partition, state, counts)
-            found.extend(active_alerts(partition.core, state))
+    looked_at = alerting[:MAX_ALERTING_LOOKED_AT]
+    partition.listed.forget_others(looked_at)
+    for seen, project_id in enumerate(looked_at, 1):
+        alerts = active_alerts_of(partition, project_id)
+        for alert in alerts:
+            counts[alert.severity.value, alert.alert_type] += 1
+        found.extend(alerts)
         if len(found) > 2 * limit:
             found = most_severe_first(found)[:limit]
         if seen % STATE_STEP == 0:
@@ -204,11 +207,18 @@ def alerts_of(partition: Partition, limit: int) -> Steps[tuple[list[Alert], list
     return most_severe_first(found)[:limit], [AlertCount(*kind, counts[kind]) for kind in sorted(counts)]
 
 
-def _count_kinds(partition: Partition, state: ProjectState, counts: Counter[tuple[str, str]]) -> None:
-    for rule_id in state.alerts:
-        rule = partition.core.rules.by_id.get(rule_id)
-        if rule is not None:
-            counts[rule.severity.value, rule.measure.name] += 1
+def active_alerts_of(partition: Partition, project_id: str) -> list[Alert]:
+    """Those of one project, described anew only where it has changed since they were."""
+    found = partition.peek(project_id)
+    if found is None:
+        return []
+    applied = read_head(found).applied if isinstance(found, bytes) else found.applied
+    alerts = partition.listed.get(project_id, applied)
+    if alerts is None:
+        state = partition.look(project_id)
+        alerts = [] if state is None else active_alerts(partition.core, state)
+        partition.listed.keep(project_id, applied, alerts)
+    return alerts
 
 
 _SEVERITIES = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
