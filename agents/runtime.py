@@ -30,11 +30,11 @@ from agents.engine.watchdog import Watchdog
 from agents.engine.writer import Writer
 from agents.growth import Growth
 from agents.kafka.reach import named, unreachable
-from agents.kafka.refusals import reason_of, why
+from agents.kafka.refusals import reason_of
 from agents.kafka.rights import check_rights, needs_of_worker
 from agents.kafka.topic_check import warn_of_topics
 from agents.kafka.topics import ensure_topics
-from agents.retrying import Pauses, retry
+from agents.kafka_wait import KafkaWait
 from agents.supervised import every, vital
 from alert_sinks.environment import Environment
 from alert_sinks.fanout import Fanout
@@ -95,8 +95,7 @@ class Runtime:
         )  # fmt: skip
         self.waits = Waits(self.engine)
         self.app: MonitorApp | None = None
-        self._waits_for = f"waiting for Kafka at {config.kafka}"
-        self.kafka_trouble = ""  # while the start waits: why no broker can be used, in one sentence
+        self._kafka_wait = KafkaWait(config.kafka)
         self._alerts_partitions = 0  # 0 until it is known
         self._idle_clocks = IdleClocks(self.engine, now_ms, IDLE_MS, hooks.steady_ms)
         self._hooks = hooks
@@ -130,14 +129,19 @@ class Runtime:
     @property
     def status(self) -> str:
         """ "ok", or one sentence with the cause of waiting or the fault."""
-        if self._waits_for:
-            return self._waits_for
+        if self._kafka_wait.sentence:
+            return self._kafka_wait.sentence
         if new := self.growth.new_partitions:
             return f"No worker reads {named(self.config.topics.events, new)} yet: new; the changelog is being extended."
         answered = self.watchdog.status(time.monotonic(), time.time())
         if answered != "ok":
             return answered
         return next((owned.problem for owned in self.engine.owned.values() if _is_stuck(owned)), "ok")
+
+    @property
+    def kafka_trouble(self) -> str:
+        """While the start waits: why no broker can be used, in one sentence; else ""."""
+        return self._kafka_wait.trouble
 
     @property
     def problems(self) -> list[str]:
@@ -150,7 +154,7 @@ class Runtime:
         await self._starting
 
     async def _start(self) -> None:
-        await self._retry_until_kafka_answers(self._prepare)
+        await self._kafka_wait.until_it_answers(self._prepare)
         works = [
             self.stall_guard.run(),
             self.engine.flusher.run(self.config.flush_interval_seconds),
@@ -169,8 +173,8 @@ class Runtime:
         if self._hooks.idle_follows_wall:
             works.append(every(IDLE_LOOK_SECONDS, self._idle_clocks.run))
         self._tasks.extend(self._supervised(work) for work in works)
-        await self._retry_until_kafka_answers(self._start_app)
-        self._waits_for = ""
+        await self._kafka_wait.until_it_answers(self._start_app)
+        self._kafka_wait.is_over()
 
     async def _start_app(self) -> None:
         app = create_app(self.config, self.engine, self.notification_reads, self._stop, self.dispatching.owner)
@@ -201,21 +205,6 @@ class Runtime:
             await prepare_audit(self.engine.auditor, self.config, counts[self.config.topics.events])
         self.recovery.letters_partitions = counts[self.config.topics.dead_letters]
         await self.producer.start()
-
-    async def _retry_until_kafka_answers(self, work: Callable[[], Awaitable[None]]) -> None:
-        pauses = Pauses()
-
-        async def failed(error: BaseException) -> None:
-            before, self.kafka_trouble = self.kafka_trouble, (reason := await why(error, self.config.kafka))
-            self._waits_for = f"waiting for Kafka at {self.config.kafka}: {reason}"
-            if reason != before:  # a broker that came up may refuse the login, which has another mend
-                event = "Kafka is unavailable" if reason.startswith("Kafka does not answer") else "Kafka cannot be used"
-                log.warning(f"{event}; waiting for it", kafka=str(self.config.kafka), reason=reason)
-
-        await retry(work, failed, pauses)
-        if pauses.failures:
-            self.kafka_trouble = ""
-            log.info("Kafka answers again")
 
     async def _look_at_waits(self) -> None:
         self.waits.look(time.monotonic())
@@ -269,7 +258,7 @@ class Runtime:
 
     def will_close(self) -> None:
         """From now on this worker is not ready, so that requests go elsewhere; what it owns it still serves."""
-        self._waits_for = "stopping"
+        self._kafka_wait.end()
 
     async def close(self) -> None:
         """Finish deliveries in flight while events are still processed; then store, commit and leave the group."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 from faust.tables.recovery import Recovery as RecoveryService
 from structlog.testing import capture_logs
 
@@ -105,29 +105,6 @@ async def test_kafka_away_at_the_start_is_waited_for_and_said(
     assert away["kafka"] == server.bootstrap_servers
     assert away["reason"].startswith(f"Kafka does not answer at {server.bootstrap_servers};")
     assert rig.stops == []
-
-
-async def test_another_reason_to_wait_for_kafka_is_said_too_and_each_once(
-    monkeypatch: pytest.MonkeyPatch, topic_prefix: str, tmp_path: Path
-) -> None:
-    reasons = iter(["Kafka does not answer.", "Kafka does not answer.", "Kafka rejects the login.", ""])
-    rig = Rig(config_for("127.0.0.1:1", topic_prefix, tmp_path))
-
-    async def trouble(error: BaseException, kafka: object) -> str:
-        return str(error).removeprefix("KafkaConnectionError: ")
-
-    async def work() -> None:
-        if reason := next(reasons):
-            raise KafkaConnectionError(reason)
-
-    monkeypatch.setattr("agents.runtime.why", trouble)
-    with capture_logs() as logs:
-        await rig.runtime._retry_until_kafka_answers(work)
-    assert [(line["event"], line.get("reason")) for line in logs] == [
-        ("Kafka is unavailable; waiting for it", "Kafka does not answer."),
-        ("Kafka cannot be used; waiting for it", "Kafka rejects the login."),
-        ("Kafka answers again", None),
-    ]
 
 
 async def test_nothing_is_kept_on_disk_so_an_unusable_folder_is_no_matter(
