@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from episode_monitor import __version__
-from episode_monitor.cli.commands import LazyCommands, options_of
+from episode_monitor.cli.commands import WITHOUT_SETTINGS, LazyCommands, options_of
 from episode_monitor.exits import ExitCode, Failure, end_start, is_interruption
 
 _PROCESS = object()  # the context's object where a command is the whole process, as it is not in tests
@@ -35,7 +35,7 @@ def _options(
 ) -> None:
     """Monitors episode numbering in real time: gaps, duplicates, conflict and failure rates."""
     options = {"help": True} if context.resilient_parsing else options_of(context)
-    if "help" not in options:
+    if "help" not in options and context.invoked_subcommand not in WITHOUT_SETTINGS:
         _prepare(is_process=context.obj is _PROCESS, is_seated="seat" in options)
     end_start()
 

@@ -1,5 +1,8 @@
 """Commands that are imported when they are called: what one needs takes longer to import than another runs."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
@@ -58,6 +61,7 @@ COMMANDS: Final = {
     ),
 }
 
+WITHOUT_SETTINGS: Final = frozenset({"demo"})  # what it starts has folders and environments of its own, and logs itself
 
 _RESOLVED: Final = "episode_monitor.cli.resolved"  # in the context: name, command and its words
 
@@ -115,10 +119,23 @@ def options_of(context: Any) -> dict[str, Any]:
         command, words = inner, words[1:]
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """For imports: what they make stays, and the collector would look through all of it again and again."""
+    is_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if is_enabled:
+            gc.enable()
+
+
 def imported(name: str) -> Any:
     """The command or group of that name."""
     module, attribute = COMMANDS[name][0].split(":")
-    found = getattr(import_module(f"episode_monitor.cli.{module}"), attribute)
+    with uncollected():
+        found = getattr(import_module(f"episode_monitor.cli.{module}"), attribute)
     if isinstance(found, typer.Typer):
         command: Any = get_group(found)
     else:

@@ -14,7 +14,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 
 from episode_monitor.demo.alert_log import AlertLog
@@ -23,9 +22,9 @@ from episode_monitor.demo.embedded import EmbeddedBroker, EmbeddedPostgres, Serv
 from episode_monitor.demo.person import ALERT_KEY, NAME, PROJECT, PersonOnCall
 from episode_monitor.demo.ports import NoFreePortError, PortClaims
 from episode_monitor.demo.programs import Driver, Program
+from episode_monitor.demo.server import LocalServer
 from episode_monitor.demo.watching import Watch
 from episode_monitor.exits import ExitCode
-from models.audit_signature import public_text
 
 DASHBOARD_PORT, SERVICE_PORT, RECEIVER_PORT, KAFKA_PORT, POSTGRES_PORT = 8002, 8001, 8003, 9092, 5432
 SETTLE_SECONDS = 10  # a minute in production; the demo is to show its gap within its first minute
@@ -51,7 +50,7 @@ class Stack:
         self.broker = EmbeddedBroker(self._claim("broker", KAFKA_PORT))
         self.postgres = EmbeddedPostgres(self._claim("database", POSTGRES_PORT))
         self._webhook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-        self._signing_key = Ed25519PrivateKey.generate()
+        self._signing_key = base64.b64encode(secrets.token_bytes(32)).decode()  # a seed of Ed25519
         self.worker = Program(
             "worker", ["episode_monitor", "worker"], self._claim("monitor", DASHBOARD_PORT), self._worker, "/livez",
             lambda folder: write_alerting_files(folder, self.receiver.url, self._webhook_secret),
@@ -80,31 +79,34 @@ class Stack:
         return Driver(["examples.load_driver", "--service", self.service.url, "--rate", str(self._rate)])
 
     async def start(self, running: AsyncExitStack) -> None:
-        """Starts the parts. The programs start while PostgreSQL makes its data folder, and wait for it; at the end
-        they stop before their servers. Raises ServerError or NoFreePortError."""
+        """Starts the parts; at the end the programs stop before their servers. Raises ServerError or NoFreePortError.
+
+        The worker's imports take longest, so it starts first and waits for broker and database itself. The other
+        programs start when the database is made: earlier they would keep a machine of two cores from the worker.
+        """
         running.callback(self._ports.release)
         for part in (self.receiver, self.postgres, self.broker, self.service, self.worker):
             running.push_async_exit(part)
-        await asyncio.gather(
-            asyncio.to_thread(self.receiver.start), self._start_databases(), self._start_broker_and_programs()
-        )
+        await asyncio.gather(_start(self.worker), self._start_others())
+
+    async def _start_others(self) -> None:
+        await asyncio.gather(_start(self.broker), self._start_databases())
+        await _start(self.service)
+        await _start(self.receiver)
 
     async def _start_databases(self) -> None:
-        await asyncio.to_thread(self.postgres.start)
-        if self.postgres.moved_from is not None:  # and the programs know the other one
-            raise ServerError(f"Port {self.postgres.moved_from} was taken while the demo started. Start it again.")
+        await _start(self.postgres)
         for name in (SERVICE_DATABASE, MONITOR_DATABASE):
             await asyncio.to_thread(self.postgres.create_database, name)
 
-    async def _start_broker_and_programs(self) -> None:
-        await asyncio.to_thread(self.broker.start)
-        await asyncio.gather(*(asyncio.to_thread(program.start) for program in (self.worker, self.service)))
-
     def write_environment(self) -> Path:
         """A file for a shell: the commands on its path, and the worker's settings. It goes when the worker stops."""
+        from models.audit_signature import private_key, public_text  # its cryptography would keep the worker waiting
+
         path = self.worker.log.with_name("env")
         settings = self._worker(self.worker.port)
-        del settings["AUDIT_SIGNING_KEY"]  # who verifies has the public one alone
+        signing_key = private_key(settings.pop("AUDIT_SIGNING_KEY").encode())  # who verifies has the public one alone
+        settings["AUDIT_PUBLIC_KEY"] = public_text(signing_key.public_key())
         lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
         path.touch(0o600)  # it holds the database's password
         path.write_text("\n".join([f"export PATH={shlex.quote(str(PROGRAMS))}:$PATH", *lines, ""]))
@@ -122,8 +124,7 @@ class Stack:
             "REPAIR_APPROVAL_ABOVE": str(APPROVAL_ABOVE),
             "GAP_SETTLE_SECONDS": str(SETTLE_SECONDS),
             "AUDIT_CHECKPOINT_SECONDS": str(CHECKPOINT_SECONDS),
-            "AUDIT_SIGNING_KEY": base64.b64encode(self._signing_key.private_bytes_raw()).decode(),
-            "AUDIT_PUBLIC_KEY": public_text(self._signing_key.public_key()),
+            "AUDIT_SIGNING_KEY": self._signing_key,
             **settings_of(self.worker.log.parent),
             **_SESSION,
         }
@@ -140,6 +141,13 @@ class Stack:
 
     def _receiver(self, port: int) -> dict[str, str]:
         return {"RECEIVER_PORT": str(port), "RECEIVER_WEBHOOK_SECRET": self._webhook_secret}
+
+
+async def _start(part: LocalServer) -> None:
+    """Raises ServerError where the port was taken since it was chosen: the other parts know that one."""
+    await asyncio.to_thread(part.start)
+    if part.moved_from is not None:
+        raise ServerError(f"Port {part.moved_from} was taken while the demo started. Start it again.")
 
 
 async def run_demo(seconds: float | None, rate: float) -> ExitCode:
