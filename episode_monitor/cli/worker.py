@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 import uvloop
 
+from episode_monitor.cli.commands import uncollected
 from episode_monitor.exits import ExitCode
 from episode_monitor.observe.logs import configure
 from episode_monitor.settings.rules_file import core_from
@@ -33,7 +34,8 @@ def worker(
         configure(settings.log_level, settings.log_format, process="supervisor")
         raise SystemExit(_supervise(settings, count))
     configure(settings.log_level, settings.log_format)
-    from episode_monitor.worker import run_worker
+    with uncollected():
+        from episode_monitor.worker import run_worker
 
     raise SystemExit(int(uvloop.run(run_worker(settings, core_from(settings)))))
 
@@ -44,7 +46,8 @@ def _run_seated(fd: int) -> ExitCode:
     line = Line(fd)
     settings = load_settings()
     configure(settings.log_level, settings.log_format, process=line.seat.number)
-    from episode_monitor.worker import run_worker
+    with uncollected():
+        from episode_monitor.worker import run_worker
 
     return uvloop.run(run_worker(settings, core_from(settings), line))
 

@@ -43,8 +43,9 @@ def create_web_app(
 ) -> DocumentedApp:
     """Make the app.
 
-    `registry` takes the request metrics (one app a registry). `extra_routers` come before our own routes; those under
-    `/internal/` must bring `security.internal_guard`, all others are guarded like ours. `is_traced`: see `Outermost`.
+    `registry` takes the request metrics (one app a registry). `extra_routers` come before our own, except the page's;
+    those under `/internal/` must bring `security.internal_guard`, all others are guarded like ours. `is_traced`: see
+    `Outermost`.
     """
     app = DocumentedApp(
         title="Episode monitor",
@@ -59,8 +60,9 @@ def create_web_app(
     )
     app.state.web = context
     problems.install(app, context.kafka_trouble)
-    parts = (repair_routes, integrity, performance, alerts, rules, audit, jobs, stream, whoami, process, pages)
-    for router in (*extra_routers, *(part.router for part in parts)):
+    # FastAPI prepares a router when a request comes to it, on its way past those before it: the page waits for none.
+    parts = (repair_routes, integrity, performance, alerts, rules, audit, jobs, stream, whoami, process)
+    for router in (pages.router, *extra_routers, *(part.router for part in parts)):
         app.include_router(router)
     app.add_middleware(Idempotency, keys=context.idempotency)
     app.add_middleware(Gate, settings=context.settings)

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from fastapi.dependencies.utils import get_dependant
 
 import episode_monitor.web
 from episode_monitor.web.schemas import ANSWERS
@@ -220,3 +221,19 @@ async def test_a_page_seen_before_is_304(client: httpx.AsyncClient) -> None:
 def test_answers_survive_msgspec_both_ways() -> None:
     for kind in ANSWERS:
         assert msgspec.json.schema(kind)
+
+
+async def test_the_first_page_waits_for_no_other_route_to_be_prepared(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[str] = []
+
+    def counted(**parts: Any) -> Any:
+        prepared.append(parts["path"])
+        return get_dependant(**parts)
+
+    monkeypatch.setattr("fastapi.routing.get_dependant", counted)
+    assert (await client.get("/")).status_code == 200
+    assert sorted(prepared) == ["/", "/docs", "/favicon.ico", "/openapi.json", "/static/{name}"]
+    assert (await client.get("/no-such-path")).status_code == 404
+    assert len(prepared) > 30
