@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
+from msgspec.structs import replace
 from starlette.responses import Response
 
+from alert_sinks.texts.catalogue import Language
 from episode_monitor.dispatch.reload import Files
 from episode_monitor.fleet.acts.reload_files import ReloadFiles
 from episode_monitor.fleet.ask import Asks
@@ -12,6 +14,7 @@ from episode_monitor.fleet.errors import Recovering, ViewError
 from episode_monitor.settings.settings import SettingsError
 from episode_monitor.settings.yaml_reading import FileError
 from episode_monitor.web.answers import done
+from episode_monitor.web.korean_refusals import refusal_in_korean
 from episode_monitor.web.mutations import CheckBody, audited, read_body
 from episode_monitor.web.parameters import REFUSED_IN_LANGUAGE
 from episode_monitor.web.problems import Problem
@@ -38,7 +41,8 @@ def reload_router(files: Files, fleet: Asks, url: str) -> APIRouter:
         own = WorkerFiles(url=url, files=files.in_force(), changed=changed)
         others, problems = await _others(fleet, by)
         problems += [sentence for each in others if (sentence := _differing(own, each))]
-        return done(Reloaded(files=own.files, changed=changed, workers=[own, *others], problems=problems))
+        reloaded = Reloaded(files=own.files, changed=changed, workers=[own, *others], problems=problems)
+        return done(_in_korean(reloaded) if request.state.language is Language.KO else reloaded)
 
     return router
 
@@ -62,6 +66,12 @@ def _differing(own: WorkerFiles, other: WorkerFiles) -> str:
     return (
         f"The worker at {other.url} has another version of {', '.join(names)}: give it the same file, and reload again."
     )
+
+
+def _in_korean(said: Reloaded) -> Reloaded:
+    workers = [each if each.refused is None else replace(each, refused=refusal_in_korean(each.refused))
+               for each in said.workers]  # fmt: skip
+    return replace(said, workers=workers, problems=list(map(refusal_in_korean, said.problems)))
 
 
 def _same(mine: FileInForce, theirs: FileInForce) -> bool:

@@ -101,6 +101,8 @@ _FORMS: Final = (  # of events
      "일부 프로젝트를 맡은 {0} 워커가 응답하지 않습니다."),
     (r"The worker at (.+) cannot answer now \(HTTP (\d+)\): try again shortly\.",
      "{0} 워커가 지금은 응답할 수 없습니다(HTTP {1})."),
+    (r"Behind (\S+) is not the worker that published this address: give each worker a WORKER_URL of its own\.",
+     "{0}에 있는 것은 이 주소를 알린 워커가 아닙니다. 워커마다 고유한 WORKER_URL을 설정하세요."),
     (r"Some partitions are still recovering\.", "아직 복구 중인 파티션이 있습니다."),
     (r"Kafka does not answer at (.+); start it, or check KAFKA_BOOTSTRAP_SERVERS\.",
      "{0}의 Kafka가 응답하지 않습니다. Kafka를 시작하거나 KAFKA_BOOTSTRAP_SERVERS를 확인하세요."),

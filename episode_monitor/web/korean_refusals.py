@@ -1,4 +1,4 @@
-"""Korean for the English sentences that refuse a request for what is in it: rules, matchers, ranges.
+"""Korean for the English sentences that refuse a request for what is in it: rules, matchers, ranges, alerting files.
 
 The files' readers name the fault, and the command line says the same, so sentences are recognised by their form. One
 without a Korean form stays as it is.
@@ -7,6 +7,10 @@ without a Korean form stays as it is.
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
+
+from alert_sinks.texts.catalogue import Language
+from episode_monitor.web.korean import spoken
+from episode_monitor.web.korean_alerting_files import FORMS, PLACES, WORDS
 
 _WANTED: Final = {
     "a percentage from 0% to 100%, such as 1.0%": "0%~100%의 비율(예: 1.0%)",
@@ -43,7 +47,6 @@ _FORMS: Final = tuple(
         (r"(matchers|minutes|ends_at|starts_at): (?P<why>.+)", "{0}: {why}"),
         (r"([A-Z]+_FILE .+) cannot be read: (.+)\.", "{0} 파일을 읽을 수 없습니다(원문: {1})."),
         (r"([A-Z]+_FILE .+) is not UTF-8 text; save it as UTF-8\.", "{0} 파일이 UTF-8이 아닙니다. UTF-8로 저장하세요."),
-        (r"((?:old_)?rules_yaml|[A-Z]+_FILE [^\n]+?), line (\d+): (?P<why>.+)", "{0} {1}행: {why}"),
         (r"((?:old_)?rules_yaml|[A-Z]+_FILE [^\n]+?): (?P<why>.+)", "{0}: {why}"),
         # of YAML
         (r"It is not valid YAML; correct it there\.", "올바른 YAML이 아닙니다. 이 위치를 고치세요."),
@@ -73,7 +76,7 @@ _FORMS: Final = tuple(
         (r"Rule (?P<rule>.+) has the `scope` fleet, which is for rates and durations; (\w+) counts the findings of a "
          r"project\. Remove `scope`, or group the alerts of projects in the alerting file\.",
          "{rule}의 `scope`가 fleet입니다. fleet은 비율과 소요 시간에만 쓸 수 있고, {1}은(는) 프로젝트의 문제를 셉니다. "
-         "`scope`를 지우거나 알림 설정 파일에서 프로젝트의 알림을 그룹으로 묶으세요."),
+         "`scope`를 지우거나 알림 라우팅 파일에서 프로젝트의 알림을 묶으세요."),
         (r"Rule (?P<rule>.+) needs a `rule_id`: .+",
          "{rule}에 `rule_id`가 필요합니다. 콜론이 없는 1~100자의 텍스트를 쓰세요."),
         (r"Rule (?P<rule>.+) has the `rule_id` (.+), which the monitor itself uses; rename it\.",
@@ -128,19 +131,29 @@ _FORMS: Final = tuple(
          "범위의 끝이 시작보다 앞입니다. 둘을 바꾸세요."),
         (r"The range of (?:each partition|partition \d+(?: of \S+)?) ends at offset (\d+), before it begins at offset "
          r"(\d+)\.", "범위가 오프셋 {1}에서 시작하는데 {0}에서 끝납니다."),
+        *FORMS, *PLACES,
     )
 )  # fmt: skip
 
 
+_PLACE: Final = re.compile(r"(.+?)(?:, line \d+)?: ")
+_FILES: Final = {"rules": "규칙", "alerting": "라우팅", "oncall": "온콜"}
+
+
 def refusal_in_korean(detail: str) -> str:
-    """Each line by its form; one that is not known as it is."""
-    return "\n".join(_line(line) for line in detail.split("\n"))
+    """Each fault by its form, one that is not known as it is. Several begin with the same name, each on a line; a line
+    that does not is a part of a value."""
+    place = _PLACE.match(detail)
+    faults = re.split(rf"\n(?={re.escape(place[1])}(?:, line \d+)?: )", detail) if place else [detail]
+    return "\n".join(map(_fault, faults))
 
 
-def _line(sentence: str) -> str:
+def _fault(sentence: str) -> str:
     for pattern, korean in _FORMS:
         if found := pattern.fullmatch(sentence):
             named = {name: _NAMED[name](text) for name, text in found.groupdict().items()}
+            if named.get("why", "") == found.groupdict().get("why"):
+                continue  # a place alone is no sentence
             return korean.format(*found.groups(), **named)
     return sentence
 
@@ -150,8 +163,19 @@ def _rule(name: str) -> str:
     return f"{position[1]}번째 규칙" if position else f"규칙 {name}"
 
 
+def _answer(why: str) -> str:
+    """Why other workers have not answered."""
+    if why == "their partitions are recovering":
+        return "파티션을 복구하는 중"
+    return spoken(f"{why}.", Language.KO).removesuffix(".")
+
+
 _NAMED: Final[Mapping[str, Callable[[str], str]]] = {
-    "why": _line,
+    "why": _fault,
+    "must": lambda text: _fault(f"{text}."),
+    "detail": refusal_in_korean,
     "rule": _rule,
+    "answer": _answer,
+    "files": lambda text: ", ".join(_FILES.get(each, each) for each in text.split(", ")),
     "wanted": lambda text: _WANTED.get(text, text),
-}
+} | {name: lambda text, words=words: words.get(text, text) for name, words in WORDS.items()}  # type: ignore[misc]

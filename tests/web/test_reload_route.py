@@ -68,8 +68,9 @@ class Worker:
         app = fake_app(FakeViews(), SETTINGS, extra_routers=[router], audit=self.audit.append)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://monitor.example")
 
-    async def reload(self, token: str = "s3cret", **body: Any) -> httpx.Response:
-        return await self.client.post(PATH, json=body, headers={"authorization": f"Bearer {token}"})
+    async def reload(self, token: str = "s3cret", language: str = "en", **body: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {token}"}
+        return await self.client.post(PATH, json=body, headers=headers, params={"language": language})
 
     async def problems(self) -> list[str]:
         answer = await self.reload(by="kim")
@@ -143,3 +144,51 @@ async def test_the_tokens_role_stands_for_a_name_and_a_viewer_may_not() -> None:
     assert worker.files.asked == ["operator"]
     assert (await worker.reload("look")).status_code == 403
     assert worker.files.asked == ["operator"]
+
+
+async def test_a_wrong_alerting_file_is_refused_in_korean_where_that_was_asked_for() -> None:
+    faults = [
+        Fault(2, "route.receiver", "is `x`, but there is no such receiver; write one of team."),
+        Fault(3, "receivers[0].name", "is missing; add it."),
+    ]
+    problem = (await Worker(error=FileError("alerting.yaml", faults)).reload(language="ko")).json()
+    assert problem["detail"] == (
+        "alerting.yaml 2행: `route.receiver`: 이름이 `x`인 수신자가 없습니다. 다음 중 하나를 쓰세요: team.\n"
+        "alerting.yaml 3행: `receivers[0].name`: 필수 키가 없습니다. 추가하세요."
+    )
+    assert problem["errors"] == [
+        {
+            "parameter": "alerting.yaml",
+            "detail": "이름이 `x`인 수신자가 없습니다. 다음 중 하나를 쓰세요: team.",
+            "line": 2,
+        },
+        {"parameter": "alerting.yaml", "detail": "필수 키가 없습니다. 추가하세요.", "line": 3},
+    ]
+
+
+async def test_what_is_wrong_with_other_workers_is_korean_where_that_was_asked_for() -> None:
+    async def said(others: list[WorkerFiles] | Exception) -> dict[str, Any]:
+        answer = await Worker(others).reload(by="kim", language="ko")
+        assert answer.status_code == 200
+        return dict(answer.json())
+
+    fault = "oncall.yaml, line 3: `chains[0].steps` is missing; add it.\noncall.yaml, line 4: `a` is missing; add it."
+    korean = "oncall.yaml 3행: `chains[0].steps`: 필수 키가 없습니다. 추가하세요.\n"
+    korean += "oncall.yaml 4행: `a`: 필수 키가 없습니다. 추가하세요."
+    refused = await said([WorkerFiles(url=THERE, files=files("r1"), refused=fault)])
+    assert refused["problems"] == [f"{THERE} 워커가 거부했습니다: {korean}"]
+    assert [each["refused"] for each in refused["workers"]] == [None, korean]
+    assert (await said([WorkerFiles(url=THERE, files=files("r1", "a0"))]))["problems"] == [
+        f"{THERE} 워커에 있는 규칙, 라우팅 파일의 버전이 다릅니다. 같은 파일을 두고 다시 읽게 하세요."
+    ]
+    for error, why in (
+        (Recovering(), "파티션을 복구하는 중"),
+        (Unreachable(f"The worker at {THERE} cannot answer now (HTTP 500): try again shortly."),
+         f"{THERE} 워커가 지금은 응답할 수 없습니다(HTTP 500)"),
+        (Unreachable(f"Behind {THERE} is not the worker that published this address: give each worker a WORKER_URL of "
+                     "its own."),
+         f"{THERE}에 있는 것은 이 주소를 알린 워커가 아닙니다. 워커마다 고유한 WORKER_URL을 설정하세요"),
+    ):  # fmt: skip
+        assert (await said(error))["problems"] == [
+            f"다른 워커가 모두 응답하지는 않았습니다({why}). 워커마다 SIGHUP을 보내거나 다시 시도하세요."
+        ]
