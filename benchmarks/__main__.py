@@ -17,6 +17,7 @@ from benchmarks import (
     client_events,
     dashboard,
     hostile,
+    idle,
     open_page,
     query_latency,
     rig,
@@ -33,7 +34,9 @@ from testbed.apache_kafka import ApacheKafka
 
 RESULTS = Path(__file__).parent / "results"
 QUICK = ("state", "client", "throughput", "latency")
-MEASURES = (*QUICK, "peers", "queries", "capacity", "check", "hostile", "audit", "page", "dashboard", "start", "size")
+MEASURES = (
+    *QUICK, "peers", "queries", "capacity", "check", "hostile", "idle", "audit", "page", "dashboard", "start", "size",
+)  # fmt: skip
 
 
 def main() -> int:
@@ -103,6 +106,7 @@ def _measure(options: argparse.Namespace, wanted: list[str]) -> dict[str, Any]:
         "throughput": ("throughput", lambda kafka: throughput.run(kafka, options.operations, options.projects)),
         "latency": ("alert_latency", lambda kafka: alert_latency.run(kafka, options)),
         "queries": ("queries", lambda kafka: query_latency.run(kafka, options)),
+        "idle": ("idle_milliseconds_a_second", idle.run),
         "audit": ("audit_checkpoints", lambda kafka: audit.run(kafka, options.operations, options.projects)),
         "page": ("open_page", lambda kafka: open_page.run(kafka, options.page_projects, options.page_alerts)),
         "hostile": ("hostile", lambda kafka: hostile.run(kafka, options.hostile_projects, options.greedy_numbers)),
