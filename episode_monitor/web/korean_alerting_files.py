@@ -140,21 +140,22 @@ _OF_RECEIVERS: Final = (
      "이 컴퓨터의 파일을 지정합니다(`{0}`). 그 매개변수를 지우세요."),
     (r"sets `redirect`, but redirects are not followed; remove that parameter\.",
      "`redirect`를 지정하지만 리디렉션은 따라가지 않습니다. 그 매개변수를 지우세요."),
-    # of sinks that cannot be made
-    (r"(.+?): receiver (.+), (\w+_configs) (\d+): (?P<why>.+)\.", "{0}: 수신자 {1}의 `{2}` {3}번째 항목: {why}"),
-    (r"after 'whsec_' is not base64; copy it again\.?", "`secret`의 'whsec_' 뒤가 base64가 아닙니다. 다시 복사하세요."),
-    (r"is empty; set it, or leave it out to send unsigned\.?",
+    # of sinks that cannot be made; a sentence of theirs that is whole ends with two stops
+    (r"([^\n]+?): receiver ([^\n]{1,100}), (\w+_configs) (\d+): (?P<why>.+)",
+     "{0}: 수신자 {1}의 `{2}` {3}번째 항목: {why}"),
+    (r"after 'whsec_' is not base64; copy it again\.", "`secret`의 'whsec_' 뒤가 base64가 아닙니다. 다시 복사하세요."),
+    (r"is empty; set it, or leave it out to send unsigned\.",
      "`secret`이 비어 있습니다. 값을 쓰거나, 서명 없이 보내려면 지우세요."),
-    (r"The `url` of an apprise receiver cannot be read; compare it with Apprise's page of that service\.",
+    (r"The `url` of an apprise receiver cannot be read; compare it with Apprise's page of that service\.{1,2}",
      "`url`을 해석할 수 없습니다. Apprise의 그 서비스 문서와 비교하세요."),
     (r"(\w+) names a SOCKS proxy, through which alerts cannot be sent; set it to an http:// proxy, or name the "
-     r"receivers' hosts in NO_PROXY\.",
+     r"receivers' hosts in NO_PROXY\.{1,2}",
      "{0}이(가) SOCKS 프록시라서 알림을 보낼 수 없습니다. http:// 프록시로 바꾸거나 수신자의 호스트를 NO_PROXY에 "
      "쓰세요."),
     (r"(\w+) names no proxy through which alerts can be sent; set it to http://HOST:PORT, or name the receivers' hosts "
-     r"in NO_PROXY\.",
+     r"in NO_PROXY\.{1,2}",
      "{0}이(가) 알림을 보낼 수 있는 프록시가 아닙니다. http://HOST:PORT로 쓰거나 수신자의 호스트를 NO_PROXY에 쓰세요."),
-    (r"SSL_CERT_FILE or SSL_CERT_DIR contains no readable certificates; correct or unset it\.",
+    (r"SSL_CERT_FILE or SSL_CERT_DIR contains no readable certificates; correct or unset it\.{1,2}",
      "SSL_CERT_FILE 또는 SSL_CERT_DIR에 읽을 수 있는 인증서가 없습니다. 고치거나 설정을 지우세요."),
 )  # fmt: skip
 

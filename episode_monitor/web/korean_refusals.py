@@ -137,25 +137,43 @@ _FORMS: Final = tuple(
 
 
 _PLACE: Final = re.compile(r"(.+?)(?:, line \d+)?: ")
+_DEEPEST: Final = 5  # a worker, a file, a key, a value, and what is wrong with it
 _FILES: Final = {"rules": "규칙", "alerting": "라우팅", "oncall": "온콜"}
 
 
 def refusal_in_korean(detail: str) -> str:
     """Each fault by its form, one that is not known as it is. Several begin with the same name, each on a line; a line
     that does not is a part of a value."""
+    return _faults(detail, _DEEPEST)
+
+
+def _faults(detail: str, deeper: int) -> str:
     place = _PLACE.match(detail)
     faults = re.split(rf"\n(?={re.escape(place[1])}(?:, line \d+)?: )", detail) if place else [detail]
-    return "\n".join(map(_fault, faults))
+    return "\n".join(_fault(each, deeper) for each in faults)
 
 
-def _fault(sentence: str) -> str:
-    for pattern, korean in _FORMS:
+def _fault(sentence: str, deeper: int) -> str:
+    for pattern, korean in _FORMS if deeper else ():
         if found := pattern.fullmatch(sentence):
-            named = {name: _NAMED[name](text) for name, text in found.groupdict().items()}
-            if named.get("why", "") == found.groupdict().get("why"):
-                continue  # a place alone is no sentence
+            named = {name: _inner(name, text, deeper - 1) for name, text in found.groupdict().items()}
+            if None in named.values():
+                continue  # what stands around a sentence is none itself
             return korean.format(*found.groups(), **named)
     return sentence
+
+
+def _inner(name: str, text: str, deeper: int) -> str | None:
+    """A part of a sentence; None for a sentence inside it that is not known."""
+    match name:
+        case "why" | "must":
+            english = f"{text}." if name == "must" else text
+            korean = _fault(english, deeper)
+            return None if korean == english else korean
+        case "detail":
+            return _faults(text, deeper)
+        case _:
+            return _NAMED[name](text)
 
 
 def _rule(name: str) -> str:
@@ -171,9 +189,6 @@ def _answer(why: str) -> str:
 
 
 _NAMED: Final[Mapping[str, Callable[[str], str]]] = {
-    "why": _fault,
-    "must": lambda text: _fault(f"{text}."),
-    "detail": refusal_in_korean,
     "rule": _rule,
     "answer": _answer,
     "files": lambda text: ", ".join(_FILES.get(each, each) for each in text.split(", ")),

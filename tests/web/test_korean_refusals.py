@@ -163,3 +163,9 @@ def test_ranges_and_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
 
 def test_a_sentence_without_a_korean_form_stays_as_it_is() -> None:
     assert refusal_in_korean("Something new.") == "Something new."
+
+
+@pytest.mark.parametrize("part", ["a, line 3: ", "matchers: ", "`a` ", "must a; correct it", "is `a`, but must b; "])
+def test_a_text_that_looks_like_many_places_stays_as_it_is(part: str) -> None:
+    assert refusal_in_korean(part * 2000) == part * 2000
+    assert refusal_in_korean(f"must {part * 2000}; correct it.") == f"must {part * 2000}; correct it."
