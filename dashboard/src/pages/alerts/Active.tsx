@@ -62,7 +62,7 @@ export function Active() {
   const clear = () => setChosen(new Set());
   const all = (verb: "acknowledge" | "silence" | "resolve") => open({ ...act(verb, selected), done: clear });
   return (
-    <section className="panel">
+    <section className="panel panel-selectable">
       {dialog}
       <Answer of={query} lines={8}>
         {({ alerts, total, values_are_current }) => (

@@ -1,6 +1,6 @@
 // Rows of alerts, with a line above each group.
 
-import { Fragment, memo, useRef, useState } from "react";
+import { Fragment, memo, useDeferredValue, useRef, useState } from "react";
 import { Link } from "react-router";
 import type { AlertVerb } from "~/api/acts";
 import type { ActiveAlert } from "~/api/types";
@@ -86,6 +86,9 @@ export function AlertTable({ groups, showGroups, chosen, choose, act }: Props) {
   const [stable] = useState(() => (...given: Parameters<Props["act"]>) => latest.current(...given));
   const keys = groups.flatMap((group) => group.alerts.map((alert) => alert.alert_key));
   const all = keys.every((key) => chosen.has(key));
+  const before = useDeferredValue(chosen);
+  // Of many at once the rows follow a paint later: the click is answered first. A box of its own must not flicker.
+  const drawn = Math.abs(chosen.size - before.size) > 1 ? before : chosen;
   return (
     <div className="table-wrap">
       <table className="table table-fold">
@@ -104,7 +107,7 @@ export function AlertTable({ groups, showGroups, chosen, choose, act }: Props) {
           {groups.map((group) => (
             <Fragment key={group.name}>
               {showGroups ? <tr className="group"><td colSpan={7}><span className="name">{group.name}</span> <span className="count">{group.alerts.length}</span></td></tr> : null}
-              {group.alerts.map((alert) => <Row key={alert.alert_key} alert={alert} isChosen={chosen.has(alert.alert_key)} label={t("alerts.choose")} choose={choose} act={stable} />)}
+              {group.alerts.map((alert) => <Row key={alert.alert_key} alert={alert} isChosen={drawn.has(alert.alert_key)} label={t("alerts.choose")} choose={choose} act={stable} />)}
             </Fragment>
           ))}
         </tbody>
