@@ -20,6 +20,7 @@ export type AlertTransition = Shapes["AlertTransition"];
 export type Silence = Shapes["SilenceView"];
 export type Matcher = Shapes["MatcherView"];
 export type Shift = Shapes["ShiftView"];
+export type Reloaded = Shapes["Reloaded"];
 export type RuleFigures = Shapes["RuleAlertFigures"];
 export type Rule = Shapes["RuleView"];
 export type Readiness = Shapes["Readiness"];

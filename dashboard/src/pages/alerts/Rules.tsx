@@ -1,10 +1,11 @@
 // The rules in force with how they do now, and what changed rules would have done.
 
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { Link } from "react-router";
 import { acts } from "~/api/acts";
 import { reads } from "~/api/reads";
-import type { Rule, RuleFigures } from "~/api/types";
+import type { Reloaded, Rule, RuleFigures } from "~/api/types";
 import { useNow } from "~/app/refresh";
 import { useFormat } from "~/app/use-format";
 import { original } from "~/logic/sentences";
@@ -49,10 +50,11 @@ export function Rules() {
   const { t } = useTranslation();
   const [marked] = useParameter("rule");
   const [dialog, open] = useAct();
+  const [problems, setProblems] = useState<string[]>([]);
   const query = useQuery(reads.rules());
   const now = useNow();
   const figures = useQuery(reads.statistics(new Date(Math.floor(now / HOUR_MS) * HOUR_MS - WEEK_MS).toISOString())).data?.rules;
-  const reload = () => open({ title: t("rules.reload"), submit: t("rules.reload"), comment: "none", what: <p className="note">{t("rules.reload.what")}</p>, run: ({ by, headers }) => acts.reloadRules(by, headers) });
+  const reload = () => open({ title: t("rules.reload"), submit: t("rules.reload"), comment: "none", what: <p className="note">{t("rules.reload.what")}</p>, run: ({ by, headers }) => acts.reloadRules(by, headers), done: (answer) => setProblems((answer as Reloaded).problems) });
   return (
     <div className="stack">
       {dialog}
@@ -66,6 +68,7 @@ export function Rules() {
             <button type="button" className="plain outlined" onClick={reload}><Icon name="refresh" size={13} />{t("rules.reload")}</button>
           </div>
         </div>
+        {problems.length ? <div className="notice" role="alert"><Icon name="warning" /><span>{t("rules.reload.partly")} {problems.join(" ")}</span></div> : null}
         <Answer of={query} lines={5}>
           {(data) => (
             <>
