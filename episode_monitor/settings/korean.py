@@ -117,8 +117,8 @@ MEANINGS = {
     "SINK_CONCURRENCY": "수신처 하나에 동시에 보내는 요청 수입니다.",
     "ESCALATE_AFTER_MINUTES": "심각 알림이 이 시간 안에 확인되지 않으면 온콜에도 보냅니다.",
     "ALERTING_FILE":
-        "Alertmanager 형식으로 쓴 라우트, 수신자, 억제 규칙, 시간 구간입니다(docs/alerting.ko.md). 없으면 작업 "
-        "폴더의 alerting.yaml을 쓰고, 그 파일도 없으면 싱크 설정으로 수신자 team과 on-call을 만듭니다. 파일이 "
+        "Alertmanager 형식으로 쓴 라우트, 수신처, 억제 규칙, 시간 구간입니다(docs/alerting.ko.md). 없으면 작업 "
+        "폴더의 alerting.yaml을 쓰고, 그 파일도 없으면 싱크 설정으로 수신처 team과 on-call을 만듭니다. 파일이 "
         "있으면 싱크 설정은 쓰지 않습니다.",
     "ONCALL_FILE":
         "에스컬레이션 체인과 온콜 스케줄입니다(docs/on-call.ko.md). 없으면 작업 폴더의 oncall.yaml을 쓰고, 그 "

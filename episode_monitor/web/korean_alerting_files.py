@@ -8,12 +8,12 @@ from typing import Final
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "missing": {
-        "receiver": "수신자가",
-        "receiver in the alerting file": "수신자가 라우팅 파일에",
+        "receiver": "수신처가",
+        "receiver in the alerting file": "수신처가 라우팅 파일에",
         "time interval": "시간 구간이",
         "schedule": "스케줄이",
     },
-    "owner": {"receiver": "수신자", "time interval": "시간 구간"},
+    "owner": {"receiver": "수신처", "time interval": "시간 구간"},
     "side": {"source": "억제하는 쪽", "target": "억제되는 쪽"},
     "mend": {
         "remove it: the texts of messages are the monitor's own": "지우세요. 메시지의 문구는 모니터가 정합니다",
@@ -25,7 +25,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
             "지우세요. 알림은 시간 초과가 아니라 규칙에 따라 끝납니다"
         ),
         "remove it: `apprise_configs` of a receiver reaches such services": (
-            "지우세요. 그런 서비스에는 수신자의 `apprise_configs`로 보낼 수 있습니다"
+            "지우세요. 그런 서비스에는 수신처의 `apprise_configs`로 보낼 수 있습니다"
         ),
         "remove it, and reach that service by `apprise_configs`": (
             "지우세요. 그 서비스에는 `apprise_configs`로 보낼 수 있습니다"
@@ -142,7 +142,7 @@ _OF_RECEIVERS: Final = (
      "`redirect`를 지정하지만 리디렉션은 따라가지 않습니다. 그 매개변수를 지우세요."),
     # of sinks that cannot be made; a sentence of theirs that is whole ends with two stops
     (r"([^\n]+?): receiver ([^\n]{1,100}), (\w+_configs) (\d+): (?P<why>.+)",
-     "{0}: 수신자 {1}의 `{2}` {3}번째 항목: {why}"),
+     "{0}: 수신처 {1}의 `{2}` {3}번째 항목: {why}"),
     (r"after 'whsec_' is not base64; copy it again\.", "`secret`의 'whsec_' 뒤가 base64가 아닙니다. 다시 복사하세요."),
     (r"is empty; set it, or leave it out to send unsigned\.",
      "`secret`이 비어 있습니다. 값을 쓰거나, 서명 없이 보내려면 지우세요."),
@@ -150,11 +150,11 @@ _OF_RECEIVERS: Final = (
      "`url`을 해석할 수 없습니다. Apprise의 그 서비스 문서와 비교하세요."),
     (r"(\w+) names a SOCKS proxy, through which alerts cannot be sent; set it to an http:// proxy, or name the "
      r"receivers' hosts in NO_PROXY\.{1,2}",
-     "{0}이(가) SOCKS 프록시라서 알림을 보낼 수 없습니다. http:// 프록시로 바꾸거나 수신자의 호스트를 NO_PROXY에 "
+     "{0}이(가) SOCKS 프록시라서 알림을 보낼 수 없습니다. http:// 프록시로 바꾸거나 수신처의 호스트를 NO_PROXY에 "
      "쓰세요."),
     (r"(\w+) names no proxy through which alerts can be sent; set it to http://HOST:PORT, or name the receivers' hosts "
      r"in NO_PROXY\.{1,2}",
-     "{0}이(가) 알림을 보낼 수 있는 프록시가 아닙니다. http://HOST:PORT로 쓰거나 수신자의 호스트를 NO_PROXY에 쓰세요."),
+     "{0}이(가) 알림을 보낼 수 있는 프록시가 아닙니다. http://HOST:PORT로 쓰거나 수신처의 호스트를 NO_PROXY에 쓰세요."),
     (r"SSL_CERT_FILE or SSL_CERT_DIR contains no readable certificates; correct or unset it\.{1,2}",
      "SSL_CERT_FILE 또는 SSL_CERT_DIR에 읽을 수 있는 인증서가 없습니다. 고치거나 설정을 지우세요."),
 )  # fmt: skip

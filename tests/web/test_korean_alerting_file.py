@@ -16,7 +16,7 @@ MAIL = "to: a@b.example, from: m, smarthost: 'm.example:25'"
         ("{receiver: t, receiver: t}", "1행에도 있는 키입니다. 하나를 지우세요."),
         ("{receiver: t, [a]: b}", "텍스트가 아닌 키가 있습니다. 고치세요."),
         ("{receiver: [t]}", "텍스트 하나를 쓰세요."),
-        ("{receiver: x}", "이름이 `x`인 수신자가 없습니다. 다음 중 하나를 쓰세요: t."),
+        ("{receiver: x}", "이름이 `x`인 수신처가 없습니다. 다음 중 하나를 쓰세요: t."),
         ('{receiver: "\\ud800"}', "짝이 없는 서로게이트 문자가 있습니다. 이스케이프 `\\ud8…`를 지우세요."),
         (
             "{receiver: t, continue: true}",
@@ -65,7 +65,7 @@ def test_each_fault_of_a_route_is_said(route: str, korean: str) -> None:
     [
         ("{}", "필수 키가 없습니다. 추가하세요."),
         ("{name: ''}", "출력 가능한 문자 1~100자의 텍스트를 쓰세요."),
-        ("{name: t}, {name: t}", "`t`은(는) 다른 수신자의 이름입니다. 둘 중 하나의 이름을 바꾸세요."),
+        ("{name: t}, {name: t}", "`t`은(는) 다른 수신처의 이름입니다. 둘 중 하나의 이름을 바꾸세요."),
         (
             "{name: t, sns_configs: []}",
             "지원하지 않습니다. 지우세요. 그 서비스에는 `apprise_configs`로 보낼 수 있습니다.",
@@ -155,7 +155,7 @@ def test_each_fault_of_a_receiver_is_said(config: str, korean: str) -> None:
         ),
         (
             "global: {wechat_api_url: x}",
-            "지원하지 않습니다. 지우세요. 그런 서비스에는 수신자의 `apprise_configs`로 보낼 수 있습니다.",
+            "지원하지 않습니다. 지우세요. 그런 서비스에는 수신처의 `apprise_configs`로 보낼 수 있습니다.",
         ),
         ("global: {smtp_auth_secret: x}", "지원하지 않습니다. `smtp_auth_password`를 쓰세요."),
         ("global: {smtp_auth_identity: x}", "지원하지 않습니다. `smtp_auth_username`을 쓰세요."),

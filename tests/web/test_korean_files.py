@@ -37,7 +37,7 @@ def test_several_faults_are_said_a_line_each() -> None:
     with pytest.raises(FileError) as refused:
         parse_alerting(b'route:\n  receiver: "x\\ny"\n  group_wait: 5\nreceivers: [{name: t}]\n', "/etc/m/a.yaml")
     assert refusal_in_korean(str(refused.value)) == (
-        "/etc/m/a.yaml 2행: `route.receiver`: 이름이 `x\ny`인 수신자가 없습니다. 다음 중 하나를 쓰세요: t.\n"
+        "/etc/m/a.yaml 2행: `route.receiver`: 이름이 `x\ny`인 수신처가 없습니다. 다음 중 하나를 쓰세요: t.\n"
         "/etc/m/a.yaml 3행: `route.group_wait`: 값 `5`이(가) 잘못되었습니다. 30s, 5m, 1h30m 같은 기간을 쓰세요."
     )
 
@@ -80,13 +80,13 @@ def test_a_file_or_a_secret_that_cannot_be_read_is_said(tmp_path: Path) -> None:
             "webhook_configs: [{url: 'http://w.example'}]",
             {"http_proxy": "socks5://p.example"},
             "`webhook_configs` 1번째 항목: HTTP_PROXY이(가) SOCKS 프록시라서 알림을 보낼 수 없습니다. "
-            "http:// 프록시로 바꾸거나 수신자의 호스트를 NO_PROXY에 쓰세요.",
+            "http:// 프록시로 바꾸거나 수신처의 호스트를 NO_PROXY에 쓰세요.",
         ),
         (
             "webhook_configs: [{url: 'http://w.example'}]",
             {"http_proxy": "http://"},
             "`webhook_configs` 1번째 항목: HTTP_PROXY이(가) 알림을 보낼 수 있는 프록시가 아닙니다. "
-            "http://HOST:PORT로 쓰거나 수신자의 호스트를 NO_PROXY에 쓰세요.",
+            "http://HOST:PORT로 쓰거나 수신처의 호스트를 NO_PROXY에 쓰세요.",
         ),
         (
             "slack_configs: [{api_url: 'https://s.example'}]",
@@ -111,7 +111,7 @@ def test_a_receiver_from_which_no_sink_can_be_made_is_said(
     files = read_files(SETTINGS, file, None)
     with pytest.raises(SettingsError) as refused:
         file_destinations(SETTINGS, files, dispatch_config(files), cast(Any, None))
-    assert refusal_in_korean(str(refused.value)).split("\n") == [f"{file}: 수신자 {name}의 {korean}" for name in "ab"]
+    assert refusal_in_korean(str(refused.value)).split("\n") == [f"{file}: 수신처 {name}의 {korean}" for name in "ab"]
 
 
 @pytest.mark.parametrize(("key", "korean"), [("alerting_path", "라우팅"), ("oncall_path", "온콜")])

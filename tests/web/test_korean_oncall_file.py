@@ -15,7 +15,7 @@ LAYER = "name: l, people: [kim], start: '2026-01-05 09:00', rotation: daily"
             "단계가 아닙니다. `wait: 5m`, `notify: RECEIVER`, `page: SCHEDULE`, `only_if_firing` 중 하나를 쓰세요.",
         ),
         ("[{wait: 5m, notify: team}]", "단계 하나여야 합니다. 항목마다 wait, notify, page 중 하나만 쓰세요."),
-        ("[{notify: x}]", "이름이 `x`인 수신자가 라우팅 파일에 없습니다. 다음 중 하나를 쓰세요: team."),
+        ("[{notify: x}]", "이름이 `x`인 수신처가 라우팅 파일에 없습니다. 다음 중 하나를 쓰세요: team."),
         ("[{page: x}]", "이름이 `x`인 스케줄이 없습니다. 추가한 뒤 그 이름을 쓰세요."),
         ("[{wait: 0}, {notify: team}]", "값 `0`이(가) 잘못되었습니다. 1s~366d의 기간을 쓰세요."),
         (

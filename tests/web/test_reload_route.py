@@ -153,13 +153,13 @@ async def test_a_wrong_alerting_file_is_refused_in_korean_where_that_was_asked_f
     ]
     problem = (await Worker(error=FileError("alerting.yaml", faults)).reload(language="ko")).json()
     assert problem["detail"] == (
-        "alerting.yaml 2행: `route.receiver`: 이름이 `x`인 수신자가 없습니다. 다음 중 하나를 쓰세요: team.\n"
+        "alerting.yaml 2행: `route.receiver`: 이름이 `x`인 수신처가 없습니다. 다음 중 하나를 쓰세요: team.\n"
         "alerting.yaml 3행: `receivers[0].name`: 필수 키가 없습니다. 추가하세요."
     )
     assert problem["errors"] == [
         {
             "parameter": "alerting.yaml",
-            "detail": "이름이 `x`인 수신자가 없습니다. 다음 중 하나를 쓰세요: team.",
+            "detail": "이름이 `x`인 수신처가 없습니다. 다음 중 하나를 쓰세요: team.",
             "line": 2,
         },
         {"parameter": "alerting.yaml", "detail": "필수 키가 없습니다. 추가하세요.", "line": 3},
