@@ -20,7 +20,7 @@ from streams.alerting.core import Core
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS, IDLE_LOOK_SECONDS = 0.02, 0.2  # while there is anything to compute, and otherwise
+LOOK_SECONDS = 0.02
 WORK_SECONDS = 0.003  # at each look: a seventh of the time, while there is anything to do
 DIGESTS_SHARE = 0.005  # of a worker's time
 SAVED_SECONDS, MOST_SAVED_SECONDS = 0.2, 30.0
@@ -69,11 +69,10 @@ class Auditor:
     async def run(self) -> None:
         """Send and compute for ever."""
         while True:
-            has_worked = self._look()
-            await asyncio.sleep(LOOK_SECONDS if has_worked else IDLE_LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
+            self._look()
 
-    def _look(self) -> bool:
-        """Send what may be sent and compute for a moment; whether there was anything to compute."""
+    def _look(self) -> None:
         has_worked, is_paused = False, time.monotonic() < self._paused_until
         self._sending = {number: task for number, task in self._sending.items() if not task.done()}
         for owned in self._assignment.live:
@@ -82,7 +81,6 @@ class Auditor:
             has_worked = has_worked or owned.audit.work(WORK_SECONDS)
             if owned.audit.chain.to_send() is not None and not is_paused and owned.number not in self._sending:
                 self._sending[owned.number] = asyncio.create_task(self._send(owned, owned.audit))
-        return has_worked
 
     async def send_all(self) -> None:
         """Send what may be sent, as far as the audit's topic takes it soon."""
