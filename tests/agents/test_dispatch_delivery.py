@@ -61,7 +61,7 @@ async def test_the_team_is_notified_at_once_and_on_call_if_nobody_acknowledges(
         await put_alert(producer, config, alert("p1", AlertStatus.RESOLVED, Severity.CRITICAL))
         await until(lambda: len(two.team.got) == len(two.on_call.got) == 2)
         assert two.team.lines[1] == two.on_call.lines[1] == "p1 resolved threshold_crossed"
-        assert [each.alert_key for each, _, _ in rig.history] == ["rate:p1", "rate:p1"], "history reads the transitions"
+        await until(lambda: [each.alert_key for each, _, _ in rig.history] == ["rate:p1", "rate:p1"], "history")
         ids = [message_id for _, message_id in (*two.team.got, *two.on_call.got)]
         assert sorted(ids) == sorted(each.notification_id for each in await notifications(config))
     assert rig.stops == []

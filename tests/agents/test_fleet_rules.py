@@ -72,7 +72,7 @@ async def test_partitions_of_two_workers_are_judged_together_once(
         await until(lambda: bool(of_all(first) or of_all(second)), "it fires")
         [fired] = of_all(first) or of_all(second)
         assert (fired.alert_key, fired.status.value, fired.sample_size) == ("of_all:_fleet", "firing", 7)
-        assert {alert.rule_id for rig in (first, second) for alert, _, _ in rig.history} == {"of_all"}
+        await until(lambda: {alert.rule_id for rig in (first, second) for alert, _, _ in rig.history} == {"of_all"})
     assert (first.stops, second.stops) == ([], [])
 
 
