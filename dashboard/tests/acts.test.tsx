@@ -1,15 +1,13 @@
-import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
+import { cleanup, fireEvent, screen } from "@testing-library/react";
 import { http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { acts } from "~/api/acts";
-import { PreferencesProvider } from "~/app/preferences";
 import { useAlertActs } from "~/pages/alerts/alert-acts";
 import { useAct, type Act } from "~/parts/ActDialog";
 import "~/text";
 import { fillDom } from "./dom";
+import { rendered, until } from "./rendered";
 
 type Sent = { path: string; key: string | null };
 let sent: Sent[] = [];
@@ -51,19 +49,8 @@ function Page({ verb }: { verb?: string[] }) {
 }
 
 function show(verb?: string[]): void {
-  render(
-    <MantineProvider withCssVariables={false} env="test">
-      <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
-        <PreferencesProvider><Page verb={verb} /></PreferencesProvider>
-      </QueryClientProvider>
-    </MantineProvider>,
-  );
+  rendered(<Page verb={verb} />);
   fireEvent.click(screen.getByText("open"));
-}
-
-/** Waits for what happens, however busy the machine is; the limit of the test ends it. */
-async function until(happened: () => boolean): Promise<void> {
-  while (!happened()) await act(() => new Promise((next) => setTimeout(next)));
 }
 
 /** Presses the button and waits until so many requests were sent and the last was answered. */

@@ -1,16 +1,12 @@
-import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
+import { act, cleanup, fireEvent, screen } from "@testing-library/react";
 import { http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
 import { useState } from "react";
-import { MemoryRouter } from "react-router";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { PreferencesProvider } from "~/app/preferences";
-import { RefreshProvider } from "~/app/refresh";
 import { NewSilence } from "~/pages/alerts/NewSilence";
 import "~/text";
 import { fillDom } from "./dom";
+import { rendered } from "./rendered";
 
 const server = setupServer(
   http.post("*/silences/preview", () => HttpResponse.json({ matches: [], total: 0 })),
@@ -38,19 +34,7 @@ function Page() {
 
 /** Opens at once. Nothing here waits for a clock, and no role is looked for, which computes the style of every element: a busy machine changes nothing. */
 function opened(): HTMLElement {
-  render(
-    <MantineProvider withCssVariables={false} env="test">
-      <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
-        <PreferencesProvider>
-          <RefreshProvider>
-            <MemoryRouter>
-              <Page />
-            </MemoryRouter>
-          </RefreshProvider>
-        </PreferencesProvider>
-      </QueryClientProvider>
-    </MantineProvider>,
-  );
+  rendered(<Page />);
   const button = screen.getByText("open");
   button.focus();
   fireEvent.click(button);

@@ -1,15 +1,11 @@
-import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { act, cleanup, fireEvent, render, screen } from "@testing-library/react";
+import { cleanup, fireEvent, screen } from "@testing-library/react";
 import { http, HttpResponse } from "msw";
 import { setupServer } from "msw/node";
-import { MemoryRouter } from "react-router";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { PreferencesProvider } from "~/app/preferences";
-import { RefreshProvider } from "~/app/refresh";
 import { Rules } from "~/pages/alerts/Rules";
 import "~/text";
 import { fillDom } from "./dom";
+import { rendered, until } from "./rendered";
 
 const answers = [
   ["http://there:8002 has reloaded nothing: rules.yaml line 3: x. Correct it."],
@@ -30,11 +26,6 @@ beforeAll(() => {
 afterEach(cleanup);
 afterAll(() => server.close());
 
-/** Waits for what happens, however busy the machine is; the limit of the test ends it. */
-async function until(happened: () => boolean): Promise<void> {
-  while (!happened()) await act(() => new Promise((next) => setTimeout(next)));
-}
-
 async function reload(): Promise<void> {
   fireEvent.click(screen.getByText("Reload"));
   const [, submit] = screen.getAllByText("Reload");
@@ -43,19 +34,7 @@ async function reload(): Promise<void> {
 }
 
 test("a worker that could not reload is named until a reload that all workers took", async () => {
-  render(
-    <MantineProvider withCssVariables={false} env="test">
-      <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
-        <PreferencesProvider>
-          <RefreshProvider>
-            <MemoryRouter>
-              <Rules />
-            </MemoryRouter>
-          </RefreshProvider>
-        </PreferencesProvider>
-      </QueryClientProvider>
-    </MantineProvider>,
-  );
+  rendered(<Rules />);
   await reload();
   await until(() => screen.queryByText(/Not every worker has reloaded/) !== null);
   expect(screen.getByText(/Not every worker has reloaded/).textContent).toContain("there:8002 has reloaded nothing: rules.yaml line 3");
